@@ -1,0 +1,1 @@
+"""Models behind roles: the only room with torch, transformers and HTTP."""

@@ -1,0 +1,1 @@
+"""Loops over images: Qt-free generators that yield Progress and can resume."""

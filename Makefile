@@ -1,0 +1,63 @@
+# Everything a newcomer needs: `make demo` and `make test`.
+PYTHON ?= python3
+HASH := $(shell $(PYTHON) -c "import hashlib,sys;print(hashlib.sha256(open('pyproject.toml','rb').read()+sys.version.encode()).hexdigest()[:16])")
+VENV := .venv
+BIN := $(VENV)/bin
+# The environment is used again only while it was built from this very pyproject.toml.
+RUN_STAMP := $(VENV)/.run-$(HASH)
+DEV_STAMP := $(VENV)/.dev-$(HASH)
+DEMO ?= demo-out
+
+.PHONY: demo test check lint types imports blocked bench screenshots resources clean system-libraries
+
+demo: $(RUN_STAMP)
+	@$(BIN)/annotator demo $(DEMO)
+
+test: $(DEV_STAMP) system-libraries
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
+
+check: $(DEV_STAMP) lint types imports blocked
+
+lint: $(DEV_STAMP)
+	$(BIN)/ruff check annotator tests packaging
+	$(BIN)/ruff format --check annotator tests packaging
+
+types: $(DEV_STAMP)
+	$(BIN)/mypy
+
+imports: $(DEV_STAMP)
+	$(BIN)/lint-imports
+
+# The rooms below the window and the models work with PySide6 and torch out of reach.
+blocked: $(DEV_STAMP)
+	$(BIN)/python tests/run_blocked.py
+
+bench: $(DEV_STAMP)
+	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; QT_QPA_PLATFORM=offscreen $(BIN)/python $$script || exit 1; done
+
+screenshots: $(RUN_STAMP)
+	sh packaging/with_display.sh $(BIN)/python packaging/screenshots.py resources/screenshots
+
+# Tables made from other packages; the results are in git, this makes them again.
+resources: $(DEV_STAMP)
+	$(BIN)/python packaging/build_wordnet.py
+	$(BIN)/python packaging/build_imagenet.py
+
+system-libraries:
+	@sh packaging/system_libraries.sh
+
+$(RUN_STAMP):
+	@echo "Installing Annotator and its models into $(VENV) (about 7 GB, a few minutes) ..."
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "Annotator needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(DEV_STAMP): $(RUN_STAMP)
+	@echo "Installing the development tools ..."
+	@$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -37,7 +37,7 @@ def main() -> int:
         print(f"already imported, cannot be blocked: {loaded}")
         return 1
     rooms = [str(tests / room) for room in ROOMS]
-    return int(pytest.main(["-p", "no:pytest-qt", "-o", "qt_api=", "-q", *rooms]))
+    return int(pytest.main(["-p", "no:pytest-qt", "-q", *rooms]))
 
 
 if __name__ == "__main__":

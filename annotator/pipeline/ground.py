@@ -1,0 +1,166 @@
+"""Where on an image a tag is: raw similarity of every pixel, and its peak over the folder."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from annotator.backends.protocols import Floats, Grounder, Pixels, TagText
+from annotator.core import images
+from annotator.core.errors import AnnotatorError
+from annotator.core.records import Failure, Image, Progress, Synset
+from annotator.pipeline.ahead import ahead
+from annotator.pipeline.files import content_key, failure, image_path, require_folder
+from annotator.pipeline.pages import Pace, readable_images
+from annotator.project import queries
+from annotator.project.project import Project
+
+_HEADER = struct.Struct("<4sIII")
+_MAGIC = b"px16"
+#: A walk over the folder leaves pixel vectors in the cache up to this size; looking at one image
+#: always does. 100,000 images would need some 20 GB.
+CACHE_BYTES = 2 << 30
+
+
+class HasGrounder(Protocol):
+    def grounder(self) -> Grounder: ...
+
+
+def tag_text(synset: Synset) -> TagText:
+    """What a Grounder is told of a synset."""
+    return TagText(synset.name, synset.lemmas, synset.wordnet_id)
+
+
+def heatmap(
+    project: Project,
+    image: Image,
+    tag: TagText | str,
+    grounder: Grounder,
+    pixels: Pixels | None = None,
+) -> Floats:
+    """Raw cosine of every cell of the image with the tag: float32[h, w] in [-1, 1].
+
+    The cells lie evenly over the whole image. The image's vectors are kept in the cache, so a
+    second tag costs one dot product. ``pixels`` is the decoded image where the caller has it.
+    Raises ImageUnreadable.
+    """
+    text = TagText(tag) if isinstance(tag, str) else tag
+    cells = cached_pixels(project, image, grounder, pixels)
+    return _cosines(cells, grounder.texts([text])[0])
+
+
+def cached_pixels(
+    project: Project, image: Image, grounder: Grounder, pixels: Pixels | None = None
+) -> Floats:
+    """The grounder's vectors of an image, float32[h, w, c], from the cache or computed and put
+    there. They pass through float16 in both cases, so both give the same. Raises ImageUnreadable.
+    """
+    kept = _kept(project, image, grounder)
+    if kept is not None:
+        return kept
+    if pixels is None:
+        pixels = images.load(image_path(project, image))
+    data = _pack(grounder.pixels(pixels))
+    project.cache.put("heat", _key(project, image, grounder), data)
+    return _unpack(data)
+
+
+def upsample(heat: Floats, height: int, width: int) -> Floats:
+    """Bicubic enlargement to float32[height, width]; stays within the range of ``heat``, so that
+    a peak is not higher on screen than it is."""
+    large = cv2.resize(heat, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(large, heat.min(), heat.max()).astype(np.float32, copy=False)
+
+
+def ground(
+    project: Project,
+    pack: HasGrounder,
+    synset: int | None = None,
+    text: str | None = None,
+    limit: int | None = None,
+) -> Iterator[Progress]:
+    """Score of one tag on every image: the highest similarity of any pixel (TTD, eq. 2).
+
+    Give ``synset`` (id) or ``text``. The last Progress has ``rows``, best image first, at most
+    ``limit``. Nothing is written to the project. Raises AnnotatorError for an unknown synset or a
+    missing folder; an image that cannot be decoded is a Failure.
+    """
+    start = time.monotonic()
+    with project.read() as db:
+        if synset is not None and text is None:
+            found = queries.synset(db, synset)
+            tag, name = tag_text(found), found.name
+        elif text is not None and text.strip() and synset is None:
+            tag, name = TagText(text.strip()), text.strip()
+        else:
+            raise AnnotatorError("Give either a synset or a text to ground, and only one of them.")
+    require_folder(project)
+    grounder = pack.grounder()
+    vector = grounder.texts([tag])[0]
+    keep = project.cache.size < CACHE_BYTES
+    with project.read() as db:
+        ids = queries.image_ids(db)
+    pace = Pace("ground", len(ids))
+    rows: list[dict[str, object]] = []
+
+    def decode(image: Image) -> tuple[Image, Floats | None, Pixels | None, Failure | None]:
+        try:
+            kept = _kept(project, image, grounder)
+            pixels = None if kept is not None else images.load(image_path(project, image))
+        except images.ImageUnreadable as error:
+            return image, None, None, failure(image, error)
+        return image, kept, pixels, None
+
+    yield pace.progress()
+    for image, cells, pixels, failed in ahead(decode, readable_images(project, ids), depth=8):
+        if failed is None:
+            if cells is None and pixels is not None:
+                data = _pack(grounder.pixels(pixels))
+                if keep:
+                    project.cache.put("heat", _key(project, image, grounder), data)
+                cells = _unpack(data)
+            assert cells is not None
+            peak = float(_cosines(cells, vector).max())
+            rows.append({"image_id": image.id, "image": image.path, "synset": name, "score": peak})
+        pace.step(failed)
+        if pace.due():
+            yield pace.progress(image.path)
+    rows.sort(key=lambda row: (-float(str(row["score"])), str(row["image"])))
+    done = len(rows)
+    seconds = time.monotonic() - start
+    yield pace.last(done=done, seconds=seconds, rows=rows if limit is None else rows[:limit])
+
+
+def _kept(project: Project, image: Image, grounder: Grounder) -> Floats | None:
+    data = project.cache.get("heat", _key(project, image, grounder))
+    if data is None or len(data) < _HEADER.size:
+        return None
+    magic, h, w, c = _HEADER.unpack_from(data)
+    if magic != _MAGIC or len(data) != _HEADER.size + 2 * h * w * c:
+        return None  # a cache may be damaged: it is computed again
+    return _unpack(data)
+
+
+def _key(project: Project, image: Image, grounder: Grounder) -> str:
+    return f"{content_key(project, image)}|{grounder.id}"
+
+
+def _pack(pixels: Floats) -> bytes:
+    h, w, c = pixels.shape
+    return _HEADER.pack(_MAGIC, h, w, c) + pixels.astype("<f2").tobytes()
+
+
+def _unpack(data: bytes) -> Floats:
+    _, h, w, c = _HEADER.unpack_from(data)
+    cells = np.frombuffer(data, "<f2", offset=_HEADER.size)
+    return cells.reshape(h, w, c).astype(np.float32)
+
+
+def _cosines(cells: Floats, vector: Floats) -> Floats:
+    cosines: Floats = np.clip(cells @ vector, -1.0, 1.0).astype(np.float32, copy=False)
+    return cosines

@@ -1,0 +1,149 @@
+"""The image files below a folder, in path order, without reading any of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from operator import itemgetter
+from pathlib import Path
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.images import is_image_name
+from annotator.core.records import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file as the folder shows it. ``path`` is relative, with forward slashes."""
+
+    path: str
+    bytes: int
+    mtime_ns: int
+
+
+@dataclass
+class Listing:
+    """Walks ``folder``; iterate it once. After that ``failed`` and ``closed`` are complete.
+
+    Strings come in strictly rising order of the whole relative path, so that they can be merged
+    with rows that a database sorts. Hidden files and folders are left out. A linked folder is
+    followed once, and only when it leads out of ``folder``: what lies inside is listed anyway,
+    and a loop ends. A folder that cannot be read is one Failure; ``closed`` holds its path with a
+    slash at the end, because nothing is known of the files below it.
+    """
+
+    folder: Path
+    failed: list[Failure] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    _entered: set[tuple[int, int]] = field(default_factory=set)
+    _root: str = ""
+
+    def __iter__(self) -> Iterator[Listed]:
+        self._root = os.path.realpath(self.folder)
+        try:
+            names = _names(str(self.folder))
+        except FileNotFoundError as error:
+            raise AnnotatorError(
+                f"The folder {self.folder} is not there any more: connect its disk or move it "
+                "back; nothing was changed."
+            ) from error
+        except NotADirectoryError as error:
+            raise AnnotatorError(
+                f"{self.folder} is a file, not a folder: choose the folder that holds the images."
+            ) from error
+        except OSError as error:
+            raise AnnotatorError(
+                f"The folder {self.folder} cannot be read ({error.strerror}): check its "
+                "permissions; nothing was changed."
+            ) from error
+        # A stack, not recursion: a deep tree must not meet Python's recursion limit.
+        stack = [("", iter(names), False)]
+        while stack:
+            prefix, rest, followed = stack[-1]
+            name, entry = next(rest, ("", None))
+            if entry is None:
+                stack.pop()
+            elif name.endswith("/"):
+                below = self._enter(prefix + name, entry, followed)
+                if below is not None:
+                    stack.append((prefix + name, *below))
+            else:
+                listed = self._file(prefix + name, entry)
+                if listed is not None:
+                    yield listed
+
+    def _file(self, path: str, entry: os.DirEntry[str]) -> Listed | None:
+        if _unnameable(path):
+            self.failed.append(Failure(_printable(path), "its name is not Unicode: rename it"))
+            return None
+        try:
+            facts = entry.stat()
+        except FileNotFoundError:
+            return None  # deleted, or a link to nothing: not a file of this folder
+        except OSError as error:
+            self.failed.append(Failure(path, f"cannot be read: {error.strerror}"))
+            self.closed.append(path)
+            return None
+        return Listed(path, facts.st_size, facts.st_mtime_ns)
+
+    def _enter(
+        self, path: str, entry: os.DirEntry[str], followed: bool
+    ) -> tuple[Iterator[tuple[str, os.DirEntry[str]]], bool] | None:
+        """What is in a subfolder, and whether a link led there; None when it is not to be seen."""
+        try:
+            link = entry.is_symlink()
+            if link and self._inside(os.path.realpath(entry.path)):
+                return None
+            if link or followed:
+                facts = entry.stat()
+                if (facts.st_dev, facts.st_ino) in self._entered:
+                    return None
+                self._entered.add((facts.st_dev, facts.st_ino))
+            return iter(_names(entry.path)), followed or link
+        except FileNotFoundError:
+            return None  # deleted while we looked: its images are missing now
+        except OSError as error:
+            reason = f"this folder cannot be read: {error.strerror}"
+            self.failed.append(Failure(_printable(path), reason))
+            self.closed.append(path)
+            return None
+
+    def _inside(self, real: str) -> bool:
+        """Whether a link's target is in the listed folder, or around it (a loop)."""
+        root = self._root.rstrip(os.sep) + os.sep
+        target = real.rstrip(os.sep) + os.sep
+        return target.startswith(root) or root.startswith(target)
+
+
+def _names(folder: str) -> list[tuple[str, os.DirEntry[str]]]:
+    """Folders and image files in path order; a folder's name ends with a slash, which is how it
+    sorts in the paths of its files."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            if name.startswith("."):
+                continue
+            try:
+                if entry.is_dir():
+                    found.append((name + "/", entry))
+                elif is_image_name(name) and entry.is_file():
+                    found.append((name, entry))
+            except OSError:
+                if is_image_name(name):
+                    found.append((name, entry))  # the walk asks again, and reports it
+    found.sort(key=itemgetter(0))
+    return found
+
+
+def _unnameable(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _printable(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()

@@ -16,7 +16,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +57,15 @@ class ImageUnreadable(AnnotatorError):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Size in pixels as displayed (after EXIF orientation) and format ("JPEG", "PNG", ...)."""
+    """Size in pixels as displayed (after EXIF orientation) and format ("JPEG", "PNG", ...).
+
+    ``orientation``: 1 where the stored pixels are upright, else the EXIF value 2..8 that a viewer
+    has to apply; 1 where the decoder does that itself (TIFF, HEIC)."""
 
     width: int
     height: int
     format: str
+    orientation: int = field(default=1, compare=False)
 
 
 def is_image_name(name: str) -> bool:
@@ -293,7 +297,7 @@ def _probe_of(image: PilImage.Image, orientation: int) -> Probe:
     if orientation >= 5:
         width, height = height, width
     name = image.format or ""
-    return Probe(width, height, _COMMON_NAME.get(name, name))
+    return Probe(width, height, _COMMON_NAME.get(name, name), orientation)
 
 
 def _orientation(image: PilImage.Image) -> int:

@@ -72,6 +72,24 @@ class Tagger(Protocol):
 
 
 @runtime_checkable
+class PreparingTagger(Tagger, Protocol):
+    """A Tagger whose cheap part (resizing) can run in the threads that decode the images.
+
+    ``propose(images, ...)`` is ``answer([prepare(i) for i in images], ...)``.
+    """
+
+    def prepare(self, image: Pixels) -> Pixels:
+        """What the model sees of an image, small; callable from many threads at once."""
+        ...
+
+    def answer(
+        self, prepared: Sequence[Pixels], prompt: str, sampling: Sampling
+    ) -> list[list[list[Proposed]]]:
+        """As ``propose``, for prepared images."""
+        ...
+
+
+@runtime_checkable
 class TextEmbedder(Protocol):
     """Turns words into vectors."""
 

@@ -1,0 +1,135 @@
+"""The starter pack's eyes: one ImageNet classifier that tags images and grounds tags in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from annotator.backends.class_rows import ClassRows, classes
+from annotator.backends.efficientnet import Network, network
+from annotator.backends.protocols import Floats, Pixels, Sampling, TagText, TextEmbedder
+from annotator.core.records import Proposed
+
+if TYPE_CHECKING:
+    from annotator.backends.registry import Pack, RoleSpec
+
+#: Longest side of the grounder's input, in pixels: a multiple of 32.
+GROUNDING_EDGE = 512
+
+
+class ImageNetTagger:
+    """Names what an image shows among the 1,000 ImageNet synsets. Deterministic: one sample."""
+
+    def __init__(self, net: Network, model_id: str) -> None:
+        self._net = net
+        self._id = model_id
+        self._classes = classes()
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def batch(self) -> int:
+        # More than 8 crops fall out of a CPU's cache and are slower a crop.
+        return 8 if self._net.device == "cpu" else 128
+
+    def prepare(self, image: Pixels) -> Pixels:
+        """uint8[H, W, 3] -> uint8[edge, edge, 3]: the whole image, squashed to the network's
+        square, so that nothing at the border is lost."""
+        return squash(image, self._net.edge, self._net.edge)
+
+    def answer(
+        self,
+        prepared: Sequence[Pixels],
+        prompt: str,  # noqa: ARG002 - a classifier is not asked
+        sampling: Sampling,
+    ) -> list[list[list[Proposed]]]:
+        """The ``sampling.top`` most probable classes of each prepared image; ties go to the lower
+        class index."""
+        answers: list[list[list[Proposed]]] = []
+        for start in range(0, len(prepared), self.batch):
+            rows = self._net.probabilities(np.stack(prepared[start : start + self.batch]))
+            answers.extend([self._labels(row, sampling.top)] for row in rows)
+        return answers
+
+    def propose(
+        self, images: Sequence[Pixels], prompt: str, sampling: Sampling
+    ) -> list[list[list[Proposed]]]:
+        return self.answer([self.prepare(image) for image in images], prompt, sampling)
+
+    def _labels(self, row: Floats, top: int) -> list[Proposed]:
+        order = np.argsort(-row, kind="stable")[:top]
+        return [
+            Proposed(self._classes[i].name, (min(float(row[i]), 1.0),), self._classes[i].wordnet_id)
+            for i in order
+        ]
+
+
+class ImageNetGrounder:
+    """Where a tag is, from the same network: its last feature map against a row of its
+    classifier (class activation mapping, Zhou et al. 2016, eq. 2), both at unit length, so that
+    their dot product is the cosine of TTD, eq. 2."""
+
+    def __init__(self, net: Network, model_id: str, rows: ClassRows) -> None:
+        self._net = net
+        self._id = model_id
+        self._rows = rows
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    def pixels(self, image: Pixels) -> Floats:
+        """float32[h, w, 1280], unit norm; the longer side is 32 cells, the aspect is kept."""
+        height, width = image.shape[:2]
+        scale = GROUNDING_EDGE / max(height, width)
+        rows, columns = (max(2, round(side * scale / 32)) for side in (height, width))
+        small = squash(image, rows * 32, columns * 32)
+        return unit(self._net.features(small[None], stride=16)[0])
+
+    def texts(self, tags: Sequence[TagText]) -> Floats:
+        """float32[n, 1280], unit norm; see ClassRows for a tag outside the 1,000 classes."""
+        return self._rows.rows(tags)
+
+    def explain(self, tag: TagText) -> list[tuple[str, float]]:
+        """(class name, weight) of the classes that a tag's row is made of, heaviest first; the
+        weights sum to 1. One of 1.0: the tag is one of the 1,000 classes."""
+        return self._rows.explain(tag)
+
+
+def squash(image: Pixels, height: int, width: int) -> Pixels:
+    """The image at another size, aspect not kept: area average where it shrinks (no aliasing),
+    bicubic where it grows."""
+    shrinks = image.shape[0] >= height and image.shape[1] >= width
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    resized: NDArray[np.uint8] = np.asarray(cv2.resize(image, (width, height), interpolation=how))
+    return resized
+
+
+def unit(vectors: Floats) -> Floats:
+    """The same directions at length 1 along the last axis; a zero vector stays zero."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+def tagger(spec: RoleSpec, pack: Pack) -> ImageNetTagger:  # noqa: ARG001 - a factory's signature
+    return ImageNetTagger(_network(spec), spec.id)
+
+
+def grounder(spec: RoleSpec, pack: Pack) -> ImageNetGrounder:
+    net = _network(spec)
+    embedder: Callable[[], TextEmbedder] | None = pack.embedder if pack.has("embedder") else None
+    return ImageNetGrounder(net, spec.id, ClassRows(net.rows, embedder))
+
+
+def _network(spec: RoleSpec) -> Network:
+    from annotator.core.errors import AnnotatorError
+
+    if spec.file is None:
+        raise AnnotatorError(f"The {spec.role} {spec.model} needs a file key in its manifest.")
+    return network(spec.model, spec.file.check())

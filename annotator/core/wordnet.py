@@ -1,0 +1,263 @@
+"""WordNet 3.0 nouns: words, senses, what is a kind of what.
+
+Synset ids are those of ImageNet: "n" and the offset in WordNet 3.0 in 8 digits ("n02123045").
+The table is read once, at the first call of ``wordnet()``; it never changes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import heapq
+import sys
+from bisect import bisect_left
+from collections.abc import Iterable
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from annotator.core.paths import shipped
+
+#: Lexicographer files (lexnames(5WN)) of things a photograph can show: Tops, animal, artifact,
+#: body, event, food, location, object, person, phenomenon, plant, shape, substance.
+PICTURABLE = frozenset(
+    {"03", "05", "06", "08", "11", "13", "15", "17", "18", "19", "20", "25", "27"}
+)
+
+# Plural endings and what stands there in the singular: morphy(7WN), nouns.
+_ENDINGS = (
+    ("s", ""),
+    ("ses", "s"),
+    ("xes", "x"),
+    ("zes", "z"),
+    ("ches", "ch"),
+    ("shes", "sh"),
+    ("men", "man"),
+    ("ies", "y"),
+)
+
+
+class WordNet:
+    """The noun table. Unknown ids raise KeyError; unknown words have no synsets. Thread-safe:
+    nothing changes after loading but caches that any thread would fill alike."""
+
+    def __init__(self, path: Path) -> None:
+        """Read nouns.tsv.gz as written by packaging/build_wordnet.py."""
+        rows: dict[str, tuple[str, str, str]] = {}
+        senses: dict[str, tuple[str, ...]] = {}
+        uses: dict[str, int] = {}
+        exceptions: dict[str, str] = {}
+        for line in gzip.decompress(path.read_bytes()).decode("utf-8").splitlines():
+            kind, key, *rest = line.split("\t")
+            if kind == "s":
+                # Siblings share their parents' text: half the memory.
+                rows["n" + key] = (sys.intern(rest[0]), rest[1], sys.intern(rest[2]))
+            elif kind == "w":
+                uses[key] = int(rest[0])
+                senses[key] = tuple("n" + offset for offset in rest[1].split(" "))
+            else:
+                exceptions[key] = rest[0]
+        self._rows = rows
+        self._order = senses
+        self._uses = uses
+        self._exceptions = exceptions
+        self._depths: dict[str, int] = {}
+
+    # --- one synset --------------------------------------------------------------------------
+
+    def __contains__(self, synset: object) -> bool:
+        return synset in self._rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def lemmas(self, synset: str) -> tuple[str, ...]:
+        """All names of a synset in natural case, with spaces, the usual one first."""
+        return tuple(lemma.replace("_", " ") for lemma in self._rows[synset][1].split(" "))
+
+    def name(self, synset: str) -> str:
+        """The first lemma, with spaces, in natural case ("Egyptian cat")."""
+        return self._rows[synset][1].split(" ", 1)[0].replace("_", " ")
+
+    def picturable(self, synset: str) -> bool:
+        """Whether it is a kind of thing that a photograph can show, and not a proper name."""
+        file, _, above = self._rows[synset]
+        return file in PICTURABLE and not above.startswith("i")
+
+    def hypernyms(self, synset: str) -> tuple[str, ...]:
+        """What it is a kind (or an instance) of, in WordNet's order; empty for "entity"."""
+        above = self._rows[synset][2]
+        return tuple("n" + part.lstrip("i") for part in above.split(" ")) if above else ()
+
+    def hyponyms(self, synset: str) -> tuple[str, ...]:
+        """The synsets directly below, in order of their ids."""
+        if synset not in self._rows:
+            raise KeyError(synset)
+        return self._below.get(synset, ())
+
+    def ancestors(self, synset: str) -> tuple[str, ...]:
+        """Everything above it, nearest first, without itself."""
+        return tuple(self._distances(synset))[1:]
+
+    def paths(self, synset: str) -> list[tuple[str, ...]]:
+        """Every way down from the root to the synset, both included."""
+        above = self.hypernyms(synset)
+        if not above:
+            return [(synset,)]
+        return [(*path, synset) for parent in above for path in self.paths(parent)]
+
+    def is_a(self, synset: str, ancestor: str) -> bool:
+        """Whether ``synset`` is ``ancestor`` or a kind of it."""
+        return ancestor in self._distances(synset)
+
+    def depth(self, synset: str) -> int:
+        """Synsets on the shortest way from the root, both included: 1 for "entity"."""
+        if synset not in self._depths:
+            above = self.hypernyms(synset)
+            self._depths[synset] = 1 + min((self.depth(parent) for parent in above), default=0)
+        return self._depths[synset]
+
+    def similarity(self, a: str, b: str) -> float:
+        """How alike two synsets are, in (0, 1], 1 for the same one, symmetric.
+
+        2 d(c) / (d(a via c) + d(b via c)), the most that any common ancestor c gives; d counts
+        synsets from the root. Wu and Palmer, Verb semantics and lexical selection, ACL 1994,
+        section 4.
+        """
+        up, down = self._distances(a), self._distances(b)
+        best = 0.0
+        for common in up.keys() & down.keys():
+            depth = self.depth(common)
+            best = max(best, 2 * depth / (2 * depth + up[common] + down[common]))
+        return best
+
+    # --- words -------------------------------------------------------------------------------
+
+    def has_word(self, word: str) -> bool:
+        """Whether WordNet lists this word, in this form."""
+        return _key(word) in self._words
+
+    def synsets(self, word: str) -> tuple[str, ...]:
+        """Synsets of a word, best sense first; empty when WordNet does not know it.
+
+        Case, underscores, hyphens and plurals do not matter. Senses that a photograph can show
+        come before the others ("table": the furniture before the one of numbers), else the
+        order is WordNet's, by frequency.
+        """
+        base = self.base_form(word)
+        if base is None:
+            return ()
+        found = self._words[base]
+        return tuple(sorted(found, key=lambda synset: not self.picturable(synset)))
+
+    def base_form(self, word: str) -> str | None:
+        """The spelling (lower case, underscores) under which WordNet lists the word or its
+        singular; None when it does not.
+
+        The word as it stands comes first unless only the singular is something to see: "glasses"
+        stays, "men" (a work force, to WordNet) becomes "man".
+        """
+        known = [
+            form
+            for spelling in _spellings(_key(word))
+            for form in self._singulars(spelling)
+            if form in self._words
+        ]
+        return next((form for form in known if self._seen(form)), known[0] if known else None)
+
+    def prefix(self, start: str, n: int = 8) -> list[str]:
+        """At most ``n`` lemmas that begin with ``start``, in natural case, for type-ahead: the
+        word itself, then what photographs show, frequent ones, short ones first."""
+        key = _key(start)
+        if not key or n < 1:
+            return []
+        words = self._sorted
+        first = bisect_left(words, key)
+        last = bisect_left(words, key + "\U0010ffff", first)
+        best = heapq.nsmallest(n, words[first:last], key=lambda word: self._rank(word, key))
+        return [self._natural(word) for word in best]
+
+    # --- inside ------------------------------------------------------------------------------
+
+    @cached_property
+    def _words(self) -> dict[str, tuple[str, ...]]:
+        """Lemma in lower case -> synsets, most frequent sense first."""
+        words: dict[str, tuple[str, ...]] = {}
+        for synset, (_, lemmas, _) in self._rows.items():
+            for lemma in lemmas.lower().split(" "):
+                words[lemma] = self._order.get(lemma) or (synset,)
+        return words
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self._words)
+
+    @cached_property
+    def _below(self) -> dict[str, tuple[str, ...]]:
+        below: dict[str, list[str]] = {}
+        for synset in self._rows:
+            for parent in self.hypernyms(synset):
+                below.setdefault(parent, []).append(synset)
+        return {parent: tuple(children) for parent, children in below.items()}
+
+    def _distances(self, synset: str) -> dict[str, int]:
+        """Itself and all above -> steps up, nearest first."""
+        found = {synset: 0}
+        level: Iterable[str] = (synset,)
+        steps = 0
+        while level:
+            steps += 1
+            level = [p for s in level for p in self.hypernyms(s) if p not in found]
+            found.update(dict.fromkeys(level, steps))
+        return found
+
+    def _singulars(self, word: str) -> Iterable[str]:
+        """The word, then what it may be the plural of; of several words the last one counts."""
+        yield word
+        if word in self._exceptions:
+            yield self._exceptions[word]
+        head, join, last = word.rpartition("_")
+        if join and last in self._exceptions:
+            yield head + join + self._exceptions[last]
+        if last.endswith("ss") or len(last) <= 2:
+            return
+        for ending, instead in _ENDINGS:
+            if last.endswith(ending) and len(last) > len(ending):
+                yield head + join + last[: -len(ending)] + instead
+
+    def _seen(self, word: str) -> bool:
+        return any(self.picturable(synset) for synset in self._words[word])
+
+    def _rank(self, word: str, key: str) -> tuple[bool, bool, int, int, str]:
+        return word != key, not self._seen(word), -self._uses.get(word, 0), len(word), word
+
+    def _natural(self, word: str) -> str:
+        for lemma in self._rows[self._words[word][0]][1].split(" "):
+            if lemma.lower() == word:
+                return lemma.replace("_", " ")
+        return word.replace("_", " ")
+
+
+@lru_cache(maxsize=1)
+def wordnet() -> WordNet:
+    """The shipped table, read at the first call (well under a second)."""
+    return WordNet(shipped("resources", "wordnet", "nouns.tsv.gz"))
+
+
+@lru_cache(maxsize=1)
+def imagenet_classes() -> tuple[str, ...]:
+    """The 1,000 synset ids of an ImageNet-1k classifier, by output index."""
+    return tuple(shipped("resources", "imagenet_1k.txt").read_text("ascii").split())
+
+
+def _key(word: str) -> str:
+    return "_".join(word.replace("_", " ").lower().split())
+
+
+def _spellings(word: str) -> Iterable[str]:
+    """WordNet writes some compounds apart, some with a hyphen, some as one word."""
+    yield word
+    if "-" in word:
+        yield word.replace("-", "_")
+        yield word.replace("-", "")
+    if "_" in word:
+        yield word.replace("_", "-")
+        yield word.replace("_", "")

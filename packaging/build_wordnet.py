@@ -7,7 +7,7 @@ DICT_FOLDER holds data.noun, index.noun, noun.exc and cntlist.rev (Debian: packa
 
 nouns.tsv.gz, UTF-8, one record a line, fields separated by tabs, lists by spaces:
   s  offset  lexicographer file  lemmas in the order of the synset  hypernyms ("i" before an
-     instance's)
+     instance's)  uses of this sense in the tagged texts
   w  lemma in lower case  uses in the tagged texts  offsets, most frequent sense first
      (only where there are two senses or more, or uses)
   x  irregular plural  singular
@@ -33,7 +33,7 @@ def licence(data: list[str]) -> str:
     return "\n".join(parts[1].rstrip() if len(parts) > 1 else "" for parts in lines).strip() + "\n"
 
 
-def synset_lines(data: list[str]) -> list[str]:
+def synset_lines(data: list[str], used: Counter[tuple[str, str, int]]) -> list[str]:
     """data.noun -> "s" records. Format: wndb(5WN)."""
     lines = []
     for line in data:
@@ -42,24 +42,28 @@ def synset_lines(data: list[str]) -> list[str]:
         fields = line.split(" | ")[0].split()
         offset, file, count = fields[0], fields[1], int(fields[3], 16)
         lemmas = fields[4 : 4 + 2 * count : 2]
+        keys = zip(lemmas, fields[5 : 5 + 2 * count : 2], strict=True)
+        uses = sum(used[lemma.lower(), file, int(lex_id, 16)] for lemma, lex_id in keys)
         rest = fields[5 + 2 * count :]
         above = [
             ("i" if rest[i] == "@i" else "") + rest[i + 1]
             for i in range(0, len(rest) - 3, 4)
             if rest[i] in {"@", "@i"}
         ]
-        lines.append("\t".join(("s", offset, file, " ".join(lemmas), " ".join(above))))
+        lines.append("\t".join(("s", offset, file, " ".join(lemmas), " ".join(above), str(uses))))
     return lines
 
 
-def uses(counts: list[str]) -> Counter[str]:
-    """cntlist.rev -> how often each noun lemma was used. A noun's sense key has type 1."""
-    found: Counter[str] = Counter()
+def sense_uses(counts: list[str]) -> Counter[tuple[str, str, int]]:
+    """cntlist.rev -> uses by (lemma, lexicographer file, lex id), the parts of a sense key.
+    Format: cntlist(5WN), senseidx(5WN); a noun's sense key has type 1."""
+    found: Counter[tuple[str, str, int]] = Counter()
     for line in counts:
         key, _, number = line.split()
         lemma, _, sense = key.partition("%")
-        if sense.startswith("1:"):
-            found[lemma] += int(number)
+        kind, file, lex_id, *_ = sense.split(":")
+        if kind == "1":
+            found[lemma, file, int(lex_id)] += int(number)
     return found
 
 
@@ -87,9 +91,13 @@ def main(folder: Path, out: Path) -> None:
         return (folder / name).read_text(encoding="utf-8").splitlines()
 
     data = read("data.noun")
+    used = sense_uses(read("cntlist.rev"))
+    lemma_uses: Counter[str] = Counter()
+    for (lemma, _, _), number in used.items():
+        lemma_uses[lemma] += number
     lines = [
-        *synset_lines(data),
-        *sense_lines(read("index.noun"), uses(read("cntlist.rev"))),
+        *synset_lines(data, used),
+        *sense_lines(read("index.noun"), lemma_uses),
         *exception_lines(read("noun.exc")),
     ]
     out.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,7 @@ class WordNet:
     def __init__(self, path: Path) -> None:
         """Read nouns.tsv.gz as written by packaging/build_wordnet.py."""
         rows: dict[str, tuple[str, str, str]] = {}
+        sense_uses: dict[str, int] = {}
         senses: dict[str, tuple[str, ...]] = {}
         uses: dict[str, int] = {}
         exceptions: dict[str, str] = {}
@@ -50,6 +51,8 @@ class WordNet:
             if kind == "s":
                 # Siblings share their parents' text: half the memory.
                 rows["n" + key] = (sys.intern(rest[0]), rest[1], sys.intern(rest[2]))
+                if rest[3] != "0":
+                    sense_uses["n" + key] = int(rest[3])
             elif kind == "w":
                 uses[key] = int(rest[0])
                 senses[key] = tuple("n" + offset for offset in rest[1].split(" "))
@@ -58,6 +61,7 @@ class WordNet:
         self._rows = rows
         self._order = senses
         self._uses = uses
+        self._sense_uses = sense_uses
         self._exceptions = exceptions
         self._depths: dict[str, int] = {}
 
@@ -81,6 +85,14 @@ class WordNet:
         """Whether it is a kind of thing that a photograph can show, and not a proper name."""
         file, _, above = self._rows[synset]
         return file in PICTURABLE and not above.startswith("i")
+
+    def uses(self, synset: str) -> int:
+        """How often the tagged texts of WordNet use this sense: 0 for a technical term."""
+        return self._sense_uses.get(synset, 0)
+
+    def word_uses(self, word: str) -> int:
+        """How often the tagged texts of WordNet use this noun, in any sense."""
+        return self._uses.get(_key(word), 0)
 
     def hypernyms(self, synset: str) -> tuple[str, ...]:
         """What it is a kind (or an instance) of, in WordNet's order; empty for "entity"."""

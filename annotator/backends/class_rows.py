@@ -9,8 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from annotator.backends.protocols import Floats, TagText, TextEmbedder
-from annotator.core.paths import shipped
-from annotator.core.wordnet import WordNet, wordnet
+from annotator.core.wordnet import WordNet, imagenet_classes, wordnet
 
 #: How many classes a tag outside the 1,000 is built from, at most.
 NEIGHBOURS = 5
@@ -33,12 +32,10 @@ class ImageNetClass:
 @lru_cache(maxsize=1)
 def classes() -> tuple[ImageNetClass, ...]:
     """The 1,000 ImageNet classes in the order of the classifier's output."""
-    table = shipped("resources", "imagenet_1k.txt").read_text(encoding="utf-8").splitlines()
-    ids = [line.split()[0] for line in table if line.strip() and not line.startswith("#")]
     net = wordnet()
     return tuple(
-        ImageNetClass(i, wnid, net.name(wnid), tuple(net.lemmas(wnid)))
-        for i, wnid in enumerate(ids)
+        ImageNetClass(i, wnid, net.name(wnid), net.lemmas(wnid))
+        for i, wnid in enumerate(imagenet_classes())
     )
 
 
@@ -51,10 +48,13 @@ class ClassRows:
     - A tag whose WordNet id is one of the 1,000 classes: that class's row.
     - A synset above classes (dog): the mean of the rows of the classes below it, equal weights.
     - Any other tag: the 5 most similar classes, weighted by exp((s - s_best) / 0.05), where
-      s = 0.5 * WordNet similarity + 0.5 * MiniLM cosine. WordNet: the best over the tag's synset,
-      or the first senses of its name and lemmas when it has no WordNet id, a later sense counting
-      less. MiniLM: the best cosine between a name of the tag and a name of the class. Without an
-      embedder, or for a word that WordNet does not know, the other part counts alone.
+      s = 0.5 * WordNet similarity + 0.5 * MiniLM cosine. WordNet: information content of the most
+      specific synset above both, 1 - log(classes below it) / log(all classes) (Resnik 1995,
+      eq. 1, counted over the classes, so that the few people count more than the many living
+      things); the best over the tag's synset, or over the first senses of its name and lemmas
+      when it has no WordNet id, a later sense counting less. MiniLM: the best cosine between a
+      name of the tag and a name of the class. Without an embedder, or for a word that WordNet
+      does not know, the other part counts alone.
     """
 
     def __init__(self, rows: Floats, embedder: Callable[[], TextEmbedder] | None) -> None:
@@ -63,7 +63,7 @@ class ClassRows:
         self._embedder = embedder
         self._classes = classes()
         self._index = {c.wordnet_id: c.index for c in self._classes}
-        self._above = _classes_below(self._classes)
+        self._below = _classes_below(self._classes)
         self._names: tuple[Floats, np.ndarray[tuple[int], np.dtype[np.intp]]] | None = None
         self._found: dict[TagText, list[tuple[int, float]]] = {}
 
@@ -88,13 +88,12 @@ class ClassRows:
     def _weigh(self, tag: TagText) -> list[tuple[int, float]]:
         net = wordnet()
         senses = _senses(net, tag)
-        if senses:
-            # The first sense decides: "dog" is the animal before it is the andiron.
-            best = senses[0][0]
-            if best in self._index:
-                return [(self._index[best], 1.0)]
-            below = self._above.get(best)
-            if below:
+        # The first sense that classes can show decides: a "dog" is the animal, a "mouse" (of
+        # which no class is the animal) the one beside a computer.
+        for sense, _ in senses:
+            if sense in self._index:
+                return [(self._index[sense], 1.0)]
+            if below := self._below.get(sense):
                 return [(i, 1.0 / len(below)) for i in below]
         score = self._similarity(net, tag, senses)
         order = np.argsort(-score, kind="stable")[:NEIGHBOURS]
@@ -102,14 +101,14 @@ class ClassRows:
         weights /= weights.sum()
         return [(int(i), float(w)) for i, w in zip(order, weights, strict=True)]
 
-    def _similarity(
-        self, net: WordNet, tag: TagText, senses: list[tuple[str, float]]
-    ) -> Floats:
+    def _similarity(self, net: WordNet, tag: TagText, senses: list[tuple[str, float]]) -> Floats:
         """float32[classes]."""
         by_synset = np.zeros(len(self._classes), dtype=np.float32)
         for sense, share in senses:
-            found = [share * net.similarity(sense, c.wordnet_id) for c in self._classes]
-            by_synset = np.maximum(by_synset, np.asarray(found, dtype=np.float32))
+            for above in net.ancestors(sense):
+                if below := self._below.get(above):
+                    specific = 1.0 - np.log(len(below)) / np.log(len(self._classes))
+                    by_synset[below] = np.maximum(by_synset[below], share * specific)
         if self._embedder is None:
             return by_synset
         by_text = self._text_similarity(self._embedder(), tag)
@@ -119,9 +118,10 @@ class ClassRows:
 
     def _text_similarity(self, embedder: TextEmbedder, tag: TagText) -> Floats:
         if self._names is None:
-            names = [(lemma, c.index) for c in self._classes for lemma in (c.name, *c.lemmas)]
-            vectors = embedder.embed([name for name, _ in names])
-            self._names = vectors, np.asarray([index for _, index in names], dtype=np.intp)
+            pairs = [(name, c.index) for c in self._classes for name in (c.name, *c.lemmas)]
+            pairs = list(dict.fromkeys(pairs))
+            vectors = embedder.embed([name for name, _ in pairs])
+            self._names = vectors, np.asarray([index for _, index in pairs], dtype=np.intp)
         vectors, owners = self._names
         wanted = embedder.embed(list(dict.fromkeys((tag.name, *tag.lemmas))))
         nearest = (vectors @ wanted.T).max(axis=1)
@@ -132,7 +132,7 @@ class ClassRows:
 
 def _senses(net: WordNet, tag: TagText) -> list[tuple[str, float]]:
     """(WordNet id, share) of what a tag can mean, likeliest first: 1, 0.9, 0.8 by sense."""
-    if tag.wordnet_id is not None:
+    if tag.wordnet_id is not None and tag.wordnet_id in net:
         return [(tag.wordnet_id, 1.0)]
     senses: dict[str, float] = {}
     for word in (tag.name, *tag.lemmas):
@@ -146,14 +146,8 @@ def _classes_below(known: Sequence[ImageNetClass]) -> dict[str, list[int]]:
     net = wordnet()
     below: dict[str, list[int]] = {}
     for c in known:
-        seen: set[str] = set()
-        todo = list(net.hypernyms(c.wordnet_id))
-        while todo:
-            synset = todo.pop()
-            if synset not in seen:
-                seen.add(synset)
-                below.setdefault(synset, []).append(c.index)
-                todo.extend(net.hypernyms(synset))
+        for synset in net.ancestors(c.wordnet_id):
+            below.setdefault(synset, []).append(c.index)
     return below
 
 

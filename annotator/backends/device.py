@@ -8,9 +8,11 @@ from annotator.core.errors import AnnotatorError
 
 
 def device() -> str:
-    """"cuda" or "cpu": the environment variable ANNOTATOR_DEVICE (auto, cpu, cuda), where auto,
-    the default, takes CUDA when there is some. Raises AnnotatorError for an unknown value, and
-    for cuda on a machine without."""
+    """The device models run on, "cuda" or "cpu".
+
+    The environment variable ANNOTATOR_DEVICE says auto, cpu or cuda; auto, the default, takes
+    CUDA when there is some. Raises AnnotatorError for another value, and for cuda without CUDA.
+    """
     import torch
 
     wish = os.environ.get("ANNOTATOR_DEVICE", "auto").lower()

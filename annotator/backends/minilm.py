@@ -1,11 +1,12 @@
-"""Words as vectors: all-MiniLM-L6-v2 through transformers, from local files only."""
+"""Words as vectors: all-MiniLM-L6-v2, a BERT of transformers, from local files only."""
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,31 +18,31 @@ if TYPE_CHECKING:
     from annotator.backends.registry import Pack, RoleSpec
 
 _BATCH = 64
-#: Longest text in tokens, as the model was trained (its sentence_bert_config.json).
-_TOKENS = 256
+#: Longest text in tokens; names of things are far shorter.
+_TOKENS = 128
 
 
 class MiniLM:
     """Sentence embeddings: mean of the token vectors (Reimers & Gurevych 2019, section 3), unit
     norm. Any thread may call; calls take turns."""
 
-    def __init__(self, folder: Path, model_id: str) -> None:
-        from transformers import AutoTokenizer, BertModel
+    def __init__(self, weights: Path, model_id: str) -> None:
+        from tokenizers import Tokenizer
 
         self._id = model_id
         self._device = device()
+        self._lock = threading.Lock()
         try:
-            self._tokens = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = BertModel.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False
-            )
-        except Exception as error:  # transformers raises many kinds for a folder that is not whole
+            self._tokens = Tokenizer.from_file(str(weights.with_name("tokenizer.json")))
+            self._model = _load(weights)
+        except Exception as error:  # the libraries raise many kinds for a folder that is not whole
             raise AnnotatorError(
-                f"The text model in {folder} cannot be loaded ({type(error).__name__}): "
+                f"The text model in {weights.parent} cannot be loaded ({type(error).__name__}): "
                 f"install its package again."
             ) from error
-        self._model = model.eval().to(self._device)
-        self._lock = threading.Lock()
+        self._tokens.enable_truncation(_TOKENS)
+        self._tokens.enable_padding()
+        self._model = self._model.to(self._device)
 
     @property
     def id(self) -> str:
@@ -62,17 +63,32 @@ class MiniLM:
         import torch
 
         with self._lock, torch.inference_mode():
-            batch = self._tokens(
-                texts, padding=True, truncation=True, max_length=_TOKENS, return_tensors="pt"
-            ).to(self._device)
-            hidden = self._model(**batch).last_hidden_state
-            mask = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-            mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
+            read = self._tokens.encode_batch(texts)
+            ids = torch.tensor([r.ids for r in read], device=self._device)
+            mask = torch.tensor([r.attention_mask for r in read], device=self._device)
+            hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+            part = mask.unsqueeze(-1).to(hidden.dtype)
+            mean = (hidden * part).sum(1) / part.sum(1).clamp(min=1)
             vectors = torch.nn.functional.normalize(mean, dim=1)
             return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
+
+
+def _load(weights: Path) -> Any:
+    # Built here and not by from_pretrained, which reports to the terminal what it leaves out.
+    from safetensors.torch import load_file
+    from transformers.models.bert.configuration_bert import BertConfig
+    from transformers.models.bert.modeling_bert import BertModel
+
+    config = json.loads(weights.with_name("config.json").read_text(encoding="utf-8"))
+    model = BertModel(BertConfig(**config), add_pooling_layer=False)
+    missing, _ = model.load_state_dict(load_file(weights), strict=False)
+    if missing:
+        raise ValueError(f"{len(missing)} weights are missing")
+    model.train(False)
+    return model.requires_grad_(False)
 
 
 def embedder(spec: RoleSpec, pack: Pack) -> MiniLM:  # noqa: ARG001 - a factory's signature
     if spec.file is None:
         raise AnnotatorError(f"The {spec.role} {spec.model} needs a file key in its manifest.")
-    return MiniLM(spec.file.check().parent, spec.id)
+    return MiniLM(spec.file.check(), spec.id)

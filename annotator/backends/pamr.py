@@ -48,7 +48,7 @@ def _affinity(colours: torch.Tensor, dilations: tuple[int, ...]) -> torch.Tensor
     import torch
 
     total: torch.Tensor | None = None
-    for channel in colours.split(1, dim=1):
+    for channel in torch.split(colours, 1, dim=1):
         around = _neighbours(channel, dilations)
         spread_ = torch.cat([around, channel], dim=1).std(dim=1, keepdim=True)
         closeness = -(around - channel).abs() / (1e-8 + SIGMA * spread_)

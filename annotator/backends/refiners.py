@@ -143,10 +143,9 @@ def clean(mask: Bools) -> Bools:
     kept = _large(mask, ISLAND)
     holes = ~kept
     total = int(kept.sum())
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(holes.astype(np.uint8), connectivity=4)
-    for part in range(1, count):
-        if stats[part, cv2.CC_STAT_AREA] < HOLE * total:
-            kept[parts == part] = True
+    parts, areas = _parts(holes)
+    for part in np.flatnonzero(areas < HOLE * total):
+        kept[parts == part + 1] = True
     return kept
 
 
@@ -190,23 +189,29 @@ def _box(encoding: Encoding, box: Box) -> tuple[int, int, int, int]:
 def _cut(image: Pixels, labels: NDArray[np.uint8]) -> Bools:
     inside = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
     if inside.all() or not inside.any():
-        return inside  # a colour model of nothing cannot be made
+        return np.asarray(inside)  # a colour model of nothing cannot be made
     # The colour models start from k-means, which draws from OpenCV's generator of this thread.
     cv2.setRNGSeed(_SEED)
     bgr = np.ascontiguousarray(image[:, :, ::-1])
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(bgr, labels, None, *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    inner, outer = np.zeros((1, 65)), np.zeros((1, 65))
+    nowhere = (0, 0, 1, 1)  # the rectangle, which a start from labels ignores
+    cv2.grabCut(bgr, labels, nowhere, outer, inner, ITERATIONS, cv2.GC_INIT_WITH_MASK)
     return np.asarray((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), dtype=np.bool_)
 
 
 def _large(mask: Bools, share: float) -> Bools:
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    if count < 2:
+    parts, areas = _parts(mask)
+    if not len(areas):
         return mask.copy()
-    keep = areas >= share * areas[1:].max()
-    keep[0] = False
+    keep = np.concatenate([[False], areas >= share * areas.max()])
     return np.asarray(keep[parts], dtype=np.bool_)
+
+
+def _parts(mask: Bools) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The connected parts: numbers int32[h, w] from 1, 0 where there is none, and their areas."""
+    _, found = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    parts = np.asarray(found, dtype=np.int32)
+    return parts, np.bincount(parts.ravel())[1:].astype(np.int64)
 
 
 def grabcut(spec: RoleSpec, pack: Pack) -> GrabCutRefiner:  # noqa: ARG001 - a factory's signature

@@ -213,9 +213,7 @@ def _read(path: Path) -> Pack:
         raise AnnotatorError(f"The pack manifest {path} has no [roles.…] section: add one.")
     specs = {role: _role(path, role, facts) for role, facts in roles.items()}
     name = str(data.get("name", path.stem))
-    return Pack(
-        name, str(data.get("title", name)), str(data.get("description", "")), path, specs
-    )
+    return Pack(name, str(data.get("title", name)), str(data.get("description", "")), path, specs)
 
 
 def _role(path: Path, role: str, facts: Any) -> RoleSpec:

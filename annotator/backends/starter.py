@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from annotator.backends.class_rows import ClassRows, classes
 from annotator.backends.efficientnet import Network, network
@@ -103,12 +101,15 @@ class ImageNetGrounder:
 
 
 def squash(image: Pixels, height: int, width: int) -> Pixels:
-    """The image at another size, aspect not kept: area average where it shrinks (no aliasing),
-    bicubic where it grows."""
-    shrinks = image.shape[0] >= height and image.shape[1] >= width
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    resized: NDArray[np.uint8] = np.asarray(cv2.resize(image, (width, height), interpolation=how))
-    return resized
+    """The image at another size, aspect not kept: bicubic, averaging where it shrinks."""
+    import torch
+
+    # PyTorch refuses memory that it must not write to, though it only reads here.
+    source = torch.from_numpy(image if image.flags.writeable else image.copy())
+    resized = torch.nn.functional.interpolate(
+        source.permute(2, 0, 1)[None], (height, width), mode="bicubic", antialias=True
+    )
+    return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy(), dtype=np.uint8)
 
 
 def unit(vectors: Floats) -> Floats:

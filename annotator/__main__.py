@@ -1,0 +1,65 @@
+"""The program: a window, or a command.
+
+``annotator`` and ``annotator PROJECT`` open the window; everything else is a command. Nothing
+that a command needs is imported on the way to the window.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+#: First words that are commands, so that the window opens without building their parsers.
+COMMANDS = frozenset(
+    {
+        *("backup", "check", "create", "demo", "evaluate", "export", "ground", "history"),
+        *("models", "propose", "redo", "region", "regions", "scan", "segment", "status"),
+        *("synset", "tag", "tags", "undo", "vocabulary"),
+    }
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status of the program: 0, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
+        return open_window(None)
+    if len(words) == 1 and _is_place(words[0]):
+        return open_window(Path(words[0]))
+    from annotator import cli
+
+    return cli.main(words, open_window)
+
+
+def open_window(path: Path | None) -> int:
+    """Run the window on a project, a folder, or its start page, until it is closed."""
+    if not has_display():
+        print(  # noqa: T201
+            "annotator: error: There is no display for the window; the commands work without "
+            "one, see annotator --help.",
+            file=sys.stderr,
+        )
+        return 1
+    from annotator.gui import app
+
+    return app.run(path)
+
+
+def has_display() -> bool:
+    """Whether a window can be shown; without this question Qt would end the program itself."""
+    if os.name == "nt" or sys.platform == "darwin" or os.environ.get("QT_QPA_PLATFORM"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _is_place(word: str) -> bool:
+    """A project or a folder, and not an option or a command (``./scan`` is a folder)."""
+    if word.startswith("-") or word in COMMANDS:
+        return False
+    return word.endswith(".annot") or os.sep in word or "/" in word or Path(word).exists()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,300 @@
+"""The commands of the main job: create, scan, propose, vocabulary, ground, segment, export."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.cli_output import NOTHING_WRITTEN, Output, duration, facts, table
+from annotator.core.errors import AnnotatorError, Cancelled
+from annotator.core.records import Progress, Synset
+
+if TYPE_CHECKING:
+    from annotator.project.project import Project
+
+
+def create(words: Namespace, out: Output) -> int:
+    from annotator.pipeline.scan import scan as read_folder
+    from annotator.project.project import Project
+
+    project = Project.create(words.project, words.folder)
+    try:
+        with project:
+            result = out.drive(
+                read_folder(project),
+                f"The project is made; annotator scan {words.project} goes on.",
+            )
+            if result["images"] == 0:
+                raise AnnotatorError(
+                    f"There are no images in {words.folder}: Annotator looks for JPEG, PNG, "
+                    "WebP, BMP, GIF, TIFF, HEIC and AVIF files, also in folders below it. No "
+                    "project was made."
+                )
+            folder = str(project.folder)
+    except Cancelled:
+        raise
+    except AnnotatorError:
+        # Nobody wants an empty project left behind; one that was only stopped is kept.
+        if not _has_images(words.project):
+            _remove(words.project)
+        raise
+    out.failures(result)
+    text = (
+        f"{words.project}: {result['images']} images of {folder}.\n"
+        f"Next: annotator propose {words.project}"
+    )
+    out.result({"project": str(words.project), "folder": folder, **result}, text)
+    return 0
+
+
+def scan(words: Namespace, out: Output) -> int:
+    from annotator.pipeline.scan import scan as read_folder
+
+    with _opened(words.project) as project:
+        result = out.drive(read_folder(project))
+    out.failures(result)
+    parts = [
+        f"{result[key]} {key}" for key in ("added", "changed", "moved", "missing") if result[key]
+    ]
+    text = f"{result['images']} images: {', '.join(parts) or 'nothing changed'}."
+    out.result(result, text)
+    return 0
+
+
+def status(words: Namespace, out: Output) -> int:
+    from annotator.project import queries
+
+    with _opened(words.project) as project, project.read() as db:
+        found = queries.status(db)
+    accepted = found["accepted"]
+    text = facts(
+        [
+            ("project", found["project"]),
+            ("folder", found["folder"]),
+            ("images", f"{found['images']} ({found['unreadable']} unreadable)"),
+            ("proposals", found["proposals"]),
+            ("synsets", f"{found['synsets']} ({accepted['synsets']} accepted)"),
+            ("tags", f"{found['tags']} ({accepted['tags']} accepted)"),
+            ("regions", f"{found['regions']} ({accepted['regions']} accepted)"),
+            *((f"run {run['id']}", _run_line(run)) for run in found["runs"][:5]),
+        ]
+    )
+    out.result(found, text)
+    return 0
+
+
+def propose(words: Namespace, out: Output) -> int:
+    from annotator.backends.registry import load_pack
+    from annotator.pipeline.propose import ProposeOptions
+    from annotator.pipeline.propose import propose as ask
+
+    given = ("grid", "samples", "filter", "threshold", "combine", "seed", "limit")
+    options = ProposeOptions(**_given(words, given))
+    pack = load_pack(words.pack)
+    with _opened(words.project) as project:
+        _require_images(project)
+        result = out.drive(ask(project, pack, options))
+    out.failures(result)
+    text = (
+        f"{result['done']} images in {duration(result['seconds'])}: {result['synsets']} words, "
+        f"{result['tags']} tags.\n"
+        f"Next: annotator vocabulary {words.project}, or the window: annotator {words.project}"
+    )
+    out.result(result, text)
+    return 0
+
+
+def vocabulary(words: Namespace, out: Output) -> int:
+    from annotator.project import queries
+
+    with _opened(words.project) as project, project.read() as db:
+        found = queries.vocabulary(db)
+    names = {synset.id: synset.name for synset in found}
+    found = found[: words.top]
+    rows = [
+        (
+            synset.name + (" (group)" if synset.inner else ""),
+            synset.subtree_support if synset.inner else synset.support,
+            synset.score,
+            synset.verdict,
+            names.get(synset.parent) if synset.parent is not None else None,
+        )
+        for synset in found
+    ]
+    text = table(("name", "images", "score", "verdict", "below"), rows)
+    if not rows:
+        text = f"No words yet. Next: annotator propose {words.project}"
+    out.result([synset_row(synset, names) for synset in found], text)
+    return 0
+
+
+def synset_row(synset: Synset, names: dict[int, str]) -> dict[str, Any]:
+    """A word of the vocabulary as a script sees it."""
+    return {
+        "id": synset.id,
+        "name": synset.name,
+        "lemmas": list(synset.lemmas),
+        "wordnet_id": synset.wordnet_id,
+        "support": synset.support,
+        "subtree_support": synset.subtree_support,
+        "score": synset.score,
+        "verdict": synset.verdict,
+        "parent": synset.parent,
+        "parent_name": names.get(synset.parent) if synset.parent is not None else None,
+        "source": synset.source,
+        "inner": synset.inner,
+    }
+
+
+def ground(words: Namespace, out: Output) -> int:
+    from annotator.backends.registry import load_pack
+    from annotator.pipeline.ground import ground as compare
+
+    pack = load_pack(words.pack)
+    with _opened(words.project) as project:
+        _require_images(project)
+        synset = _synset_id(project, words.synset)
+        result = out.drive(compare(project, pack, synset, words.text, words.limit))
+    out.failures(result)
+    rows = [(row["image"], row["synset"], row["score"]) for row in result["rows"]]
+    text = table(("image", "word", "similarity"), rows) if rows else "No tags to ground yet."
+    out.result(result, text)
+    return 0
+
+
+def segment(words: Namespace, out: Output) -> int:
+    from annotator.backends.registry import load_pack
+    from annotator.pipeline.segment import SegmentOptions
+    from annotator.pipeline.segment import segment as draw
+
+    options = SegmentOptions(**_given(words, ("top", "threshold", "refine", "limit")))
+    pack = load_pack(words.pack)
+    with _opened(words.project) as project:
+        _require_images(project)
+        synset = _synset_id(project, words.synset)
+        result = out.drive(draw(project, pack, synset, options))
+    out.failures(result)
+    text = f"{result['regions']} masks on {result['done']} images in {duration(result['seconds'])}."
+    out.result(result, text)
+    return 0
+
+
+def export_coco(words: Namespace, out: Output) -> int:
+    from annotator.exchange import coco
+
+    def steps(project: Project) -> Iterator[Progress]:
+        return coco.export(
+            project, words.out, words.include, polygons=words.polygons, force=words.force
+        )
+
+    return _export(words, out, steps, "{annotations} masks in {categories} categories")
+
+
+def export_ade20k(words: Namespace, out: Output) -> int:
+    from annotator.exchange import ade20k
+
+    def steps(project: Project) -> Iterator[Progress]:
+        return ade20k.export(project, words.out, words.include)
+
+    return _export(words, out, steps, "{regions} masks in {classes} classes, {bits} bits a pixel")
+
+
+def _export(
+    words: Namespace,
+    out: Output,
+    steps: Callable[[Project], Iterator[Progress]],
+    what: str,
+) -> int:
+    with _opened(words.project) as project:
+        result = out.drive(steps(project), NOTHING_WRITTEN)
+    out.failures(result)
+    if result["unreviewed"]:
+        out.remark(
+            f"{result['unreviewed']} images that nobody reviewed were left out; "
+            "--include proposed takes them too."
+        )
+    out.result(result, f"{words.out}: {result['images']} images, {what.format(**result)}.")
+    return 0
+
+
+def evaluate(words: Namespace, out: Output) -> int:
+    from annotator.pipeline import evaluate as measure
+
+    started = time.monotonic()
+    with _opened(words.project) as project:
+        if words.command == "evaluate vocabulary":
+            rows = measure.vocabulary_table(project, words.truth)
+        else:
+            rows = measure.tags_table(project, words.truth)
+    seconds = round(time.monotonic() - started, 3)
+    out.result({"rows": rows, "seconds": seconds}, measure.format_table(rows))
+    return 0
+
+
+def _opened(path: Path) -> Project:
+    from annotator.project.project import Project
+
+    return Project.open(path)
+
+
+def _given(words: Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    """Options that were typed; the others keep the defaults of the step itself."""
+    return {name: getattr(words, name) for name in names if getattr(words, name) is not None}
+
+
+def _synset_id(project: Project, text: str | None) -> int | None:
+    from annotator.project import queries
+
+    if text is None:
+        return None
+    with project.read() as db:
+        return queries.find_synset(db, text).id
+
+
+def _require_images(project: Project) -> None:
+    from annotator.project import queries
+
+    with project.read() as db:
+        found = queries.status(db)
+    if found["images"] == 0:
+        raise AnnotatorError(
+            f"{project.path} has no images yet: put some into {project.folder}, then run "
+            f"annotator scan {project.path}."
+        )
+
+
+def _has_images(path: Path) -> bool:
+    from annotator.project import queries
+
+    with _opened(path) as project, project.read() as db:
+        return bool(queries.image_ids(db))
+
+
+def _remove(path: Path) -> None:
+    """A project made a moment ago, with its cache."""
+    for one in (path, path.with_name(path.name + "-cache")):
+        with suppress(FileNotFoundError):
+            one.unlink()
+
+
+def _run_line(run: dict[str, Any]) -> str:
+    return f"{run['kind']}: {run['status']}, {run['done']} of {run['total']}, {run['started']}"
+
+
+COMMANDS = {
+    "create": create,
+    "scan": scan,
+    "status": status,
+    "propose": propose,
+    "vocabulary": vocabulary,
+    "ground": ground,
+    "segment": segment,
+    "export coco": export_coco,
+    "export ade20k": export_ade20k,
+    "evaluate vocabulary": evaluate,
+    "evaluate tags": evaluate,
+}

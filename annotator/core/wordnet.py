@@ -185,7 +185,16 @@ class WordNet:
         first = bisect_left(words, key)
         last = bisect_left(words, key + "\U0010ffff", first)
         best = heapq.nsmallest(n, words[first:last], key=lambda word: self._rank(word, key))
-        return [self._natural(word) for word in best]
+        return [self.spelling(word) for word in best]
+
+    def spelling(self, base: str) -> str:
+        """A listed word in WordNet's case, with spaces: "egyptian_cat" -> "Egyptian cat". Where
+        only one of its senses is a proper name, the most frequent sense decides."""
+        base = _key(base)
+        for lemma in self._rows[self._words[base][0]][1].split(" "):
+            if lemma.lower() == base:
+                return lemma.replace("_", " ")
+        return base.replace("_", " ")
 
     # --- inside ------------------------------------------------------------------------------
 
@@ -240,12 +249,6 @@ class WordNet:
 
     def _rank(self, word: str, key: str) -> tuple[bool, bool, int, int, str]:
         return word != key, not self._seen(word), -self._uses.get(word, 0), len(word), word
-
-    def _natural(self, word: str) -> str:
-        for lemma in self._rows[self._words[word][0]][1].split(" "):
-            if lemma.lower() == word:
-                return lemma.replace("_", " ")
-        return word.replace("_", " ")
 
 
 @lru_cache(maxsize=1)

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return open_window(Path(words[0]))
     from annotator import cli
 
-    return cli.main(words, open_window)
+    return cli.main(words, open_window if has_display() else None)
 
 
 def open_window(path: Path | None) -> int:

@@ -21,7 +21,7 @@ Window = Callable[[Path | None], int]
 def main(argv: Sequence[str], window: Window | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 error, 2 wrong usage, 130 Ctrl-C.
 
-    ``window`` opens the window where a command ends with it; None: it is never opened.
+    ``window`` opens the window where a command ends with it; None where there is no display.
     """
     _forgiving_streams()
     try:

@@ -9,7 +9,7 @@ from annotator.cli_output import Output, table
 from annotator.core.errors import AnnotatorError
 
 
-def models_list(words: Namespace, out: Output) -> int:
+def models_list(_words: Namespace, out: Output) -> int:
     from annotator.backends import registry
 
     found = [registry.describe(name) for name in registry.list_packs()]

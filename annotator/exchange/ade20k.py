@@ -5,7 +5,7 @@
     OUT/annotations/training/NAME.png   one channel: the class of each pixel, 0 = unlabelled;
                                         8 bits, or 16 bits when there are more than 255 classes
     OUT/objectInfo.txt                  Idx, Ratio, Train, Val, Stuff, Name, separated by tabs
-    OUT/training.odgt                   one line of JSON a picture, for semantic-segmentation-pytorch
+    OUT/training.odgt                   one line of JSON a picture (semantic-segmentation-pytorch)
     OUT/README.txt, OUT/export.json     what was exported, for people and for the next export
 
 NAME is the path in the project's folder without its ending; where two pictures differ in nothing
@@ -244,8 +244,8 @@ def _write_readme(folder: Path, include: Include, classes: int, depth: type[Any]
         "Exported by Annotator in the style of ADE20K SceneParse.\n\n"
         f"images/{_SPLIT}       the pictures\n"
         f"annotations/{_SPLIT}  one PNG a picture, {bits} bits a pixel: the class, 0 = unlabelled\n"
-        f"objectInfo.txt        the {classes} classes. Ratio: share of all pixels. Train: number of\n"
-        "                      pictures. Val and Stuff are not known here and always 0.\n"
+        f"objectInfo.txt        the {classes} classes. Ratio: share of all pixels. Train: number\n"
+        "                      of pictures. Val and Stuff are not known here and always 0.\n"
         "training.odgt         one line of JSON a picture, for semantic-segmentation-pytorch\n\n"
         f"Masks that {what}. Where masks overlap, the smaller one is on top.\n"
     )

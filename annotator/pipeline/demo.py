@@ -14,7 +14,8 @@ from annotator.backends.registry import Pack
 from annotator.core import images
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Progress
-from annotator.pipeline.propose import ProposeOptions, propose
+from annotator.pipeline.options import ProposeOptions
+from annotator.pipeline.propose import propose
 from annotator.pipeline.scan import scan
 from annotator.pipeline.segment import SegmentOptions, segment
 from annotator.project.project import Project

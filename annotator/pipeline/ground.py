@@ -51,14 +51,20 @@ def heatmap(
     """
     text = TagText(tag) if isinstance(tag, str) else tag
     cells = cached_pixels(project, image, grounder, pixels)
-    return _cosines(cells, grounder.texts([text])[0])
+    return cosines(cells, grounder.texts([text])[0])
 
 
 def cached_pixels(
-    project: Project, image: Image, grounder: Grounder, pixels: Pixels | None = None
+    project: Project,
+    image: Image,
+    grounder: Grounder,
+    pixels: Pixels | None = None,
+    *,
+    keep: bool = True,
 ) -> Floats:
-    """The grounder's vectors of an image, float32[h, w, c], from the cache or computed and put
-    there. They pass through float16 in both cases, so both give the same. Raises ImageUnreadable.
+    """The grounder's vectors of an image, float32[h, w, c], from the cache or computed and, with
+    ``keep``, put there. They pass through float16 in both cases, so both give the same. Raises
+    ImageUnreadable.
     """
     kept = _kept(project, image, grounder)
     if kept is not None:
@@ -66,8 +72,15 @@ def cached_pixels(
     if pixels is None:
         pixels = images.load(image_path(project, image))
     data = _pack(grounder.pixels(pixels))
-    project.cache.put("heat", _key(project, image, grounder), data)
+    if keep:
+        project.cache.put("heat", _key(project, image, grounder), data)
     return _unpack(data)
+
+
+def cosines(cells: Floats, vector: Floats) -> Floats:
+    """Dot product of every cell, float32[h, w, c], with a tag's vector, float32[c]: [h, w]."""
+    found: Floats = np.clip(cells @ vector, -1.0, 1.0).astype(np.float32, copy=False)
+    return found
 
 
 def upsample(heat: Floats, height: int, width: int) -> Floats:
@@ -119,13 +132,9 @@ def ground(
     yield pace.progress()
     for image, cells, pixels, failed in ahead(decode, readable_images(project, ids), depth=8):
         if failed is None:
-            if cells is None and pixels is not None:
-                data = _pack(grounder.pixels(pixels))
-                if keep:
-                    project.cache.put("heat", _key(project, image, grounder), data)
-                cells = _unpack(data)
-            assert cells is not None
-            peak = float(_cosines(cells, vector).max())
+            if cells is None:
+                cells = cached_pixels(project, image, grounder, pixels, keep=keep)
+            peak = float(cosines(cells, vector).max())
             rows.append({"image_id": image.id, "image": image.path, "synset": name, "score": peak})
         pace.step(failed)
         if pace.due():
@@ -159,8 +168,3 @@ def _unpack(data: bytes) -> Floats:
     _, h, w, c = _HEADER.unpack_from(data)
     cells = np.frombuffer(data, "<f2", offset=_HEADER.size)
     return cells.reshape(h, w, c).astype(np.float32)
-
-
-def _cosines(cells: Floats, vector: Floats) -> Floats:
-    cosines: Floats = np.clip(cells @ vector, -1.0, 1.0).astype(np.float32, copy=False)
-    return cosines

@@ -1,0 +1,115 @@
+"""Beginning, continuing and ending a run, the same way for every loop over images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.records import Run
+from annotator.project import queries, queries_pipeline, store
+from annotator.project.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is to do. ``identity``: the part of ``params`` that decides the results; runs
+    of the same kind that agree in pack, models, seed and identity are equal."""
+
+    kind: str
+    pack: str
+    models: Mapping[str, str]
+    identity: Mapping[str, Any]
+    params: Mapping[str, Any]
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A run to work on: image ids that are ``pending``, in path order, and how many of all are
+    ``skipped`` because they are done."""
+
+    run: int
+    pending: list[int]
+    skipped: int
+
+
+def begin(project: Project, plan: Plan, image_ids: Sequence[int], *, repeat: bool) -> Began:
+    """The run that does ``image_ids``: an equal one that did not end, taken up again, or a new one.
+
+    Images that this run has done are skipped; with ``repeat`` False also those that an equal
+    earlier run has done, because it would say the same of them. A run is started only when it has
+    something to do or to remember: other params than the newest equal one.
+    """
+    with project.read() as db:
+        equal = [run for run in queries.runs(db) if _equal(run, plan)]
+        newest = equal[0] if equal else None
+        open_run = newest if newest is not None and newest.status != "done" else None
+        relevant = equal if not repeat else [open_run] if open_run else []
+        done = queries_pipeline.done_images(db, [run.id for run in relevant])
+        # A file that changed after the run did it: its old and new results must not mix.
+        if open_run is not None and queries_pipeline.stale_images(db, open_run.id):
+            open_run = None
+    pending = [image_id for image_id in image_ids if image_id not in done]
+    skipped = len(image_ids) - len(pending)
+    same = newest is not None and dict(newest.params) == dict(plan.params)
+    if newest is not None and same and not pending and open_run is None:
+        return Began(newest.id, [], skipped)
+    with project.write("runs") as db:
+        if open_run is not None and same:
+            run = open_run.id
+            store.resume_run(db, run, total=open_run.done + len(pending))
+        else:
+            run = store.start_run(
+                db,
+                plan.kind,
+                pack=plan.pack,
+                models=plan.models,
+                params=plan.params,
+                seed=plan.seed,
+                total=len(pending),
+            )
+        if not pending:
+            store.finish_run(db, run, "done")
+    return Began(run, pending, skipped)
+
+
+@contextmanager
+def finishing(project: Project, run: int) -> Iterator[None]:
+    """Writes how the run ended: done; cancelled when its generator is closed; else failed."""
+    status = "failed"
+    try:
+        yield
+        status = "done"
+    except GeneratorExit:
+        status = "cancelled"
+        raise
+    finally:
+        with project.write("runs") as db:
+            store.finish_run(db, run, status)
+
+
+def readable_ids(project: Project, limit: int | None = None) -> list[int]:
+    """Images that can be worked on, in path order; the first ``limit`` of them. Raises
+    AnnotatorError when the project has none."""
+    with project.read() as db:
+        ids = queries.image_ids(db)
+        unreadable = set(queries.image_ids(db, status="unreadable"))
+    readable = [image_id for image_id in ids if image_id not in unreadable]
+    if not readable:
+        raise AnnotatorError(
+            f"{project.path.name} has no readable images yet: scan {project.folder} first."
+        )
+    return readable[:limit]
+
+
+def _equal(run: Run, plan: Plan) -> bool:
+    return (
+        run.kind == plan.kind
+        and run.pack == plan.pack
+        and run.seed == plan.seed
+        and dict(run.models) == dict(plan.models)
+        and all(run.params.get(key) == value for key, value in plan.identity.items())
+    )

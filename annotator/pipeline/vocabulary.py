@@ -1,0 +1,204 @@
+"""From what was proposed to tags, and to the ranked tree of the folder's vocabulary.
+
+A label that names a WordNet synset belongs to it; any other text belongs to the synset that has
+it as a lemma, else to its best sense in WordNet, else to a new synset of its own. Scores and
+filters are those of LLM2Labels (core.scoring), for each image on its own, so the order of images
+does not matter. Only machine rows are written: whatever a person decided stays as it is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from annotator.core import scoring
+from annotator.core import vocabulary as words
+from annotator.core.records import CROPS_OF, Progress, Run
+from annotator.core.wordnet import WordNet, wordnet
+from annotator.pipeline.options import VocabularyOptions, vocabulary_options
+from annotator.pipeline.pages import PAGE, Pace
+from annotator.project import queries, queries_pipeline, store
+from annotator.project.project import Project
+
+
+def build(project: Project, options: VocabularyOptions | None = None) -> Iterator[Progress]:
+    """Tags of every image and the vocabulary, anew from all proposals; yields "vocabulary".
+
+    ``options``: the filters; without them those of the last propose run. Each image counts with
+    its newest run. Doing it twice changes nothing. The last Progress has ``synsets``, ``inner``,
+    ``tags``, ``dropped`` and ``seconds``.
+    """
+    start = time.monotonic()
+    with project.read() as db:
+        if options is None:
+            last = queries.last_run(db, "propose")
+            options = vocabulary_options(last.params if last else {})
+        ids = queries.image_ids(db)
+    grouper = Grouper(options)
+    pace = Pace("vocabulary", len(ids))
+    for first in range(0, len(ids), PAGE):
+        page = ids[first : first + PAGE]
+        with project.write("tags", "synsets") as db:
+            grouper.tag(db, page)
+        pace.step(count=len(page))
+        if pace.due():
+            yield pace.progress()
+    synsets, inner = rank(project)
+    yield pace.last(
+        synsets=synsets,
+        inner=inner,
+        tags=grouper.kept,
+        dropped=grouper.dropped,
+        seconds=time.monotonic() - start,
+    )
+
+
+def rank(project: Project) -> tuple[int, int]:
+    """Scores of the synsets from their tags, and their tree; (words, inner synsets)."""
+    net = wordnet()
+    with project.write("synsets") as db:
+        sums = queries_pipeline.score_synsets(db)
+        known = {one.wordnet_id: one.id for one in sums if one.wordnet_id is not None}
+        support = {one.wordnet_id: one.support for one in sums if one.wordnet_id and one.support}
+        tree = words.build_tree(support, net)
+        for wordnet_id in sorted(tree.inner):
+            known[wordnet_id] = _ensure(db, net, wordnet_id, inner=True)
+        parents = {known[child]: known.get(above or "") for child, above in tree.parent.items()}
+        store.set_parents(db, parents)
+    return sum(1 for one in sums if one.support), len(tree.inner)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """How often a run looked at an image: its crops, and the samples it was asked for."""
+
+    crops: int
+    samples: int
+
+
+class Grouper:
+    """Turns the stored proposals of some images into their tags; knows the labels it has met.
+
+    Use one per loop: it counts ``kept`` and ``dropped`` tags.
+    """
+
+    def __init__(self, options: VocabularyOptions) -> None:
+        self.options = options
+        self.kept = self.dropped = 0
+        self._synsets: dict[int, int] = {}
+        self._looks: dict[int, _Looks] = {}
+
+    def tag(self, db: sqlite3.Connection, image_ids: Sequence[int]) -> None:
+        """Replaces the machine tags of these images, inside the caller's write."""
+        said: dict[int, list[scoring.Said[int]]] = {}
+        run_of: dict[int, int] = {}
+        for row in queries_pipeline.image_proposals(db, image_ids):
+            if row.label_id not in self._synsets:
+                self._group(db)
+            said.setdefault(row.image_id, []).append(
+                scoring.Said(self._synsets[row.label_id], row.crop, row.sample, row.probability)
+            )
+            run_of[row.image_id] = row.run_id
+        rows: dict[int, list[store.TagRow]] = {}
+        for image_id, of_image in said.items():
+            run = run_of[image_id]
+            rows.setdefault(run, []).extend(self._score(db, image_id, run, of_image))
+        store.set_tags(db, [], images=image_ids)
+        for run, of_run in sorted(rows.items()):
+            store.set_tags(db, of_run, run_id=run)
+
+    def _score(
+        self, db: sqlite3.Connection, image_id: int, run: int, said: list[scoring.Said[int]]
+    ) -> Iterator[store.TagRow]:
+        looks = self._looks_of(db, run)
+        # A classifier answers once, however many samples it was asked for.
+        samples = looks.samples if any(one.sample for one in said) else 1
+        found = scoring.image_scores(
+            said,
+            looks.crops * samples,
+            how=self.options.combine,
+            filter=self.options.filter,
+            threshold=self.options.threshold,
+            percentile=self.options.threshold,
+        )
+        for scored in found:
+            self.kept += scored.kept
+            self.dropped += not scored.kept
+            yield store.TagRow(
+                image_id,
+                scored.key,
+                scored.score,
+                scored.probability,
+                scored.occurrence,
+                scored.looks,
+                scored.seen,
+                scored.kept,
+                scored.reason,
+            )
+
+    def _looks_of(self, db: sqlite3.Connection, run_id: int) -> _Looks:
+        if run_id not in self._looks:
+            self._looks[run_id] = looks_of(queries.run(db, run_id))
+        return self._looks[run_id]
+
+    def _group(self, db: sqlite3.Connection) -> None:
+        """Finds the synset of every label that has none yet, in an order that does not depend on
+        which image brought it: labels that name a WordNet synset first, then by text."""
+        owners: dict[str, int] | None = None
+        labels = queries.labels(db)
+        for label in sorted(labels, key=lambda one: (one.wordnet_id or "~", one.text)):
+            synset = label.synset_id
+            if synset is None and label.wordnet_id in wordnet():
+                synset = _ensure(db, wordnet(), str(label.wordnet_id))
+                store.set_label(db, label.id, synset, "the model names this WordNet synset")
+            elif synset is None:
+                if owners is None:
+                    owners = queries_pipeline.lemma_owners(db)
+                synset, reason = _by_text(db, label.text, owners)
+                store.set_label(db, label.id, synset, reason)
+            self._synsets[label.id] = synset
+
+
+def looks_of(run: Run) -> _Looks:
+    """What the run's options say of how often it looked at an image."""
+    crops = len(CROPS_OF[str(run.params.get("grid", "none"))])
+    return _Looks(crops, int(run.params.get("samples", 1)))
+
+
+def _by_text(db: sqlite3.Connection, text: str, owners: dict[str, int]) -> tuple[int, str]:
+    """The synset that a raw string belongs to, made (and added to ``owners``) where there is
+    none, and why."""
+    net = wordnet()
+    word = words.normalise(text) or text.strip()
+    if word in owners:
+        return owners[word], f"{word} is one of its words"
+    senses = net.synsets(word)
+    if senses:
+        synset, reason = _ensure(db, net, senses[0]), f"best sense of {word} in WordNet"
+    else:
+        name = words.display_name(text) or word
+        synset, reason = store.ensure_synset(db, name), "a word that WordNet does not have"
+    owners[word] = synset
+    return synset, reason
+
+
+def synset_name(net: WordNet, wordnet_id: str) -> str:
+    """A name that says which sense is meant: the first lemma of which this is the best sense
+    ("computer mouse"), else the first lemma with what it is a kind of ("crane (wading bird)")."""
+    for lemma in net.lemmas(wordnet_id):
+        if net.synsets(lemma)[:1] == (wordnet_id,):
+            return lemma
+    kinds = net.hypernyms(wordnet_id)
+    return f"{net.name(wordnet_id)} ({net.name(kinds[0])})" if kinds else net.name(wordnet_id)
+
+
+def _ensure(db: sqlite3.Connection, net: WordNet, wordnet_id: str, *, inner: bool = False) -> int:
+    return store.ensure_synset(
+        db,
+        synset_name(net, wordnet_id),
+        wordnet_id=wordnet_id,
+        lemmas=net.lemmas(wordnet_id),
+        inner=inner,
+    )

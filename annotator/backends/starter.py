@@ -15,8 +15,11 @@ from annotator.core.records import Proposed
 if TYPE_CHECKING:
     from annotator.backends.registry import Pack, RoleSpec
 
-#: Longest side of the grounder's input, in pixels: a multiple of 32.
-GROUNDING_EDGE = 512
+#: The two looks of the grounder: longest side of the input in pixels, and the map's stride.
+FINE, LARGE = (448, 16), (640, 32)
+#: Length of the constant channel beside a pixel's features: what a plain background has.
+#: Features much shorter than this are noise, and their cosine shrinks towards 0.
+FLOOR = 15.0
 
 
 class ImageNetTagger:
@@ -71,7 +74,11 @@ class ImageNetTagger:
 class ImageNetGrounder:
     """Where a tag is, from the same network: its last feature map against a row of its
     classifier (class activation mapping, Zhou et al. 2016, eq. 2), both at unit length, so that
-    their dot product is the cosine of TTD, eq. 2."""
+    their dot product is the cosine of TTD, eq. 2.
+
+    A pixel has one more channel, constant before it is brought to unit length, where every tag
+    has 0: it keeps a plain background, whose features are short and point anywhere, near 0. Two
+    looks at different sizes are averaged; the map is that of the first, at stride 16."""
 
     def __init__(self, net: Network, model_id: str, rows: ClassRows) -> None:
         self._net = net
@@ -83,16 +90,23 @@ class ImageNetGrounder:
         return self._id
 
     def pixels(self, image: Pixels) -> Floats:
-        """float32[h, w, 1280], unit norm; the longer side is 32 cells, the aspect is kept."""
-        height, width = image.shape[:2]
-        scale = GROUNDING_EDGE / max(height, width)
-        rows, columns = (max(2, round(side * scale / 32)) for side in (height, width))
-        small = squash(image, rows * 32, columns * 32)
-        return unit(self._net.features(small[None], stride=16)[0])
+        """float32[h, w, c + 1], unit norm; the longer side is 28 cells, the aspect is kept."""
+        fine, large = self._look(image, *FINE), self._look(image, *LARGE)
+        rows, columns = fine.shape[:2]
+        return unit(fine + resize_map(large, rows, columns))
 
     def texts(self, tags: Sequence[TagText]) -> Floats:
-        """float32[n, 1280], unit norm; see ClassRows for a tag outside the 1,000 classes."""
-        return self._rows.rows(tags)
+        """float32[n, c + 1], unit norm; see ClassRows for a tag outside the 1,000 classes."""
+        rows = self._rows.rows(tags)
+        return np.pad(rows, ((0, 0), (0, 1)))
+
+    def _look(self, image: Pixels, edge: int, stride: int) -> Floats:
+        height, width = image.shape[:2]
+        scale = edge / max(height, width) / 32
+        rows, columns = (max(1, round(side * scale)) for side in (height, width))
+        small = squash(image, rows * 32, columns * 32)
+        found = self._net.features(small[None], stride)[0]
+        return unit(np.pad(found, ((0, 0), (0, 0), (0, 1)), constant_values=FLOOR))
 
     def explain(self, tag: TagText) -> list[tuple[str, float]]:
         """(class name, weight) of the classes that a tag's row is made of, heaviest first; the
@@ -110,6 +124,15 @@ def squash(image: Pixels, height: int, width: int) -> Pixels:
         source.permute(2, 0, 1)[None], (height, width), mode="bicubic", antialias=True
     )
     return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy(), dtype=np.uint8)
+
+
+def resize_map(values: Floats, rows: int, columns: int) -> Floats:
+    """float32[h, w, c] -> float32[rows, columns, c], bilinear."""
+    import torch
+
+    source = torch.from_numpy(values).permute(2, 0, 1)[None]
+    resized = torch.nn.functional.interpolate(source, (rows, columns), mode="bilinear")
+    return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy(), dtype=np.float32)
 
 
 def unit(vectors: Floats) -> Floats:

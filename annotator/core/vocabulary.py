@@ -5,26 +5,34 @@ from __future__ import annotations
 import heapq
 import math
 import unicodedata
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from annotator.core.wordnet import WordNet, wordnet
+from annotator.core.wordnet import GENERAL, WordNet, wordnet
 
 Id = TypeVar("Id", bound=Hashable)
 
 _ARTICLES = frozenset({"a", "an", "the", "some"})
 _AROUND = " \t\r\n.,;:!?\"'`()[]{}<>*#-_/\\|“”‘’«»…"
 
-# Synsets that say nothing about a photograph when they head a group: the top of WordNet
-# (entity, object, whole, artifact, organism, ...) and its trade terms (commodity, ware, ...).
+# Synsets that say nothing about a photograph when they head a group: the top of WordNet, trade
+# terms, and levels of zoology and engineering that nobody thinks in.
 _ABSTRACT = frozenset(
     {
-        *("n00001740", "n00001930", "n00002137", "n00002452", "n00002684", "n00003553"),
-        *("n00003993", "n00004258", "n00004475", "n00007347", "n00019128", "n00019613"),
-        *("n00020090", "n00020827", "n00021939", "n03575240", "n03076708", "n03093574"),
+        *("n00001740", "n00001930", "n00002137", "n00002452", "n00002684"),  # entity ... object
+        *("n00003553", "n00003993", "n00004258", "n00004475"),  # whole, living thing, organism
+        *("n00007347", "n00019128", "n00019613", "n00020090", "n00020827"),  # cause ... matter
+        *("n00021939", "n00022903", "n03892891", "n04377057"),  # artifact, article, part, system
+        *("n03076708", "n03093574", "n07570720"),  # commodity, consumer goods, nutriment
+        *("n03575240", "n03122748", "n03100490"),  # instrumentality, covering, conveyance
+        *("n01466257", "n01471682", "n01886756", "n01905661"),  # chordate ... invertebrate
+        *("n04576211", "n04170037"),  # wheeled vehicle, self-propelled vehicle
+        *("n13083586", "n04564698"),  # vascular plant, way
     }
 )
+# WordNet has public transport (buses, trains) beside vehicles, and solid food beside food.
+_INSTEAD = {"n04019101": "n04524313", "n07555863": "n00021265"}
 
 
 # --- names -----------------------------------------------------------------------------------
@@ -123,9 +131,9 @@ class Tree:
     inner: frozenset[str]
 
 
-def build_tree(support: Mapping[str, int], known: WordNet | None = None) -> Tree:
-    """A tree over the proposed synsets (WordNet id -> images it is on), cut to the levels that
-    help to read this dataset.
+def build_tree(proposed: Collection[str], known: WordNet | None = None) -> Tree:
+    """A tree over the proposed synsets (WordNet ids), cut to the levels that help to read this
+    dataset.
 
     Every synset goes under its hypernyms; a proposed one that is a hypernym of others becomes
     their parent. Of the other hypernyms, those that head at least two branches stay if they pay:
@@ -136,24 +144,24 @@ def build_tree(support: Mapping[str, int], known: WordNet | None = None) -> Tree
     alone.
     """
     known = known or wordnet()
-    tree = _Grouping(known, support)
+    tree = _Grouping(known, proposed)
     tree.drop_chains()
     tree.drop_headings()
     return Tree(
         parent={synset: tree.parent[synset] for synset in sorted(tree.parent)},
-        inner=frozenset(tree.parent.keys() - support.keys()),
+        inner=frozenset(tree.parent.keys() - set(proposed)),
     )
 
 
 class _Grouping:
     """The tree while it is being cut."""
 
-    def __init__(self, known: WordNet, support: Mapping[str, int]) -> None:
+    def __init__(self, known: WordNet, proposed: Collection[str]) -> None:
         self.known = known
-        self.proposed = support
+        self.proposed = frozenset(proposed)
         self.parent: dict[str, str | None] = {}
         self.children: dict[str | None, set[str]] = {None: set()}
-        for synset in sorted(support):
+        for synset in sorted(self.proposed):
             self._hang(synset)
 
     def _hang(self, synset: str) -> None:
@@ -177,14 +185,29 @@ class _Grouping:
             self.parent[child] = above
 
     def drop_chains(self) -> None:
-        """Inner nodes with one child say nothing that the child does not say."""
+        """Of inner nodes in a row that head the same group one is enough: the most specific one
+        that is not a technical term, else the most specific."""
         for synset in sorted(self.parent):
-            if synset not in self.proposed and len(self.children[synset]) < 2:
-                self._remove(synset)
+            if synset not in self.parent or synset in self.proposed:
+                continue
+            row = [synset]
+            while len(self.children[row[-1]]) == 1:
+                (below,) = self.children[row[-1]]
+                if below in self.proposed:
+                    break
+                row.append(below)
+            if len(self.children[row[-1]]) < 2:
+                stays = None
+            else:
+                plain = [s for s in row if not _technical(self.known, s)]
+                stays = plain[-1] if plain else row[-1]
+            for one in row:
+                if one != stays:
+                    self._remove(one)
 
     def drop_headings(self) -> None:
         """Inner nodes that cost more than they save, the worst first."""
-        costs = {s: heading_cost(self.known, s) for s in self.parent if s not in self.proposed}
+        costs = {s: self._heading_cost(s) for s in self.parent if s not in self.proposed}
 
         def saving(synset: str) -> float:
             below, beside = len(self.children[synset]), len(self.children[self.parent[synset]])
@@ -205,29 +228,44 @@ class _Grouping:
             else:
                 return
 
+    def _heading_cost(self, synset: str) -> float:
+        if _technical(self.known, synset):
+            return 20.0
+        below = self.children[synset] & self.proposed
+        if sum(synset in self.known.hypernyms(child) for child in below) >= 2:
+            return 0.0
+        words = self.known.name(synset).count(" ")
+        return 2.0 + words + max(0.0, 4.0 - math.log2(1 + self.known.uses(synset)))
+
 
 def _list_cost(entries: int) -> float:
     return entries * math.log2(entries) if entries > 1 else 0.0
 
 
-def heading_cost(known: WordNet, synset: str) -> float:
-    """What a group heading costs its reader: 2 for an everyday word, more for a compound of one
-    ("hunting dog"), most for a technical term."""
+def _technical(known: WordNet, synset: str) -> bool:
+    """Whether nobody would say it: "placental", not "dog" nor a compound of it, "hunting dog"."""
     words = known.name(synset).split(" ")
-    if known.uses(synset):
-        return 2.0
-    if len(words) > 1 and known.word_uses(words[-1]):
-        return 2.0 + len(words)
-    return 9.0
+    return not known.uses(synset) and (len(words) == 1 or not known.word_uses(words[-1]))
 
 
 def _heading_above(known: WordNet, synset: str) -> str | None:
-    """The nearest hypernym that may head a group, along the first of several hypernyms that
-    leads to one."""
+    """The nearest hypernym that may head a group. Of several ways up the one that stays in the
+    same field (an edible fruit is food before it is a part of a plant), then the longest, which
+    is the most specific (a dog is a canine before it is a domestic animal)."""
     if synset not in known:
         return None
-    for parent in known.hypernyms(synset):
-        found = parent if parent not in _ABSTRACT else _heading_above(known, parent)
+    fields = (known.field(synset), GENERAL)
+    above = sorted(
+        known.hypernyms(synset),
+        key=lambda parent: (
+            fields.index(known.field(parent)) if known.field(parent) in fields else len(fields),
+            -known.height(parent),
+        ),
+    )
+    for parent in above:
+        parent = _INSTEAD.get(parent, parent)
+        heads = parent not in _ABSTRACT and known.picturable(parent)
+        found = parent if heads else _heading_above(known, parent)
         if found is not None:
             return found
     return None

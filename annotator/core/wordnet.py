@@ -22,6 +22,10 @@ PICTURABLE = frozenset(
     {"03", "05", "06", "08", "11", "13", "15", "17", "18", "19", "20", "25", "27"}
 )
 
+#: The lexicographer file of the most general nouns, of which only some are things.
+GENERAL = "03"
+_PHYSICAL_ENTITY = "n00001930"
+
 # Plural endings and what stands there in the singular: morphy(7WN), nouns.
 _ENDINGS = (
     ("s", ""),
@@ -81,9 +85,15 @@ class WordNet:
         """The first lemma, with spaces, in natural case ("Egyptian cat")."""
         return self._rows[synset][1].split(" ", 1)[0].replace("_", " ")
 
+    def field(self, synset: str) -> str:
+        """Number of its lexicographer file, "00" to "28": "05" animals, "13" food, ..."""
+        return self._rows[synset][0]
+
     def picturable(self, synset: str) -> bool:
         """Whether it is a kind of thing that a photograph can show, and not a proper name."""
         file, _, above = self._rows[synset]
+        if file == GENERAL:
+            return self.is_a(synset, _PHYSICAL_ENTITY)
         return file in PICTURABLE and not above.startswith("i")
 
     def uses(self, synset: str) -> int:
@@ -126,6 +136,10 @@ class WordNet:
             above = self.hypernyms(synset)
             self._depths[synset] = 1 + min((self.depth(parent) for parent in above), default=0)
         return self._depths[synset]
+
+    def height(self, synset: str) -> int:
+        """Synsets on the longest way from the root, both included: 1 for "entity"."""
+        return max(len(path) for path in self.paths(synset))
 
     def similarity(self, a: str, b: str) -> float:
         """How alike two synsets are, in (0, 1], 1 for the same one, symmetric.

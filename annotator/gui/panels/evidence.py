@@ -1,0 +1,231 @@
+"""Why a synset is in the vocabulary: its words, its place, and its images in three rows."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.records import Evidence, RawWord, Synset, Tag
+from annotator.gui.item_models.vocabulary_forest import Forest
+from annotator.gui.panels import synset_tree_rows as rows
+from annotator.gui.panels.evidence_row import MOST, EvidenceRow
+from annotator.gui.panels.evidence_tile import EvidenceTile, Thumbs
+from annotator.gui.panels.evidence_widgets import Flow, KeyButton, PathLine, chip
+from annotator.gui.panels.merge_preview import plural
+from annotator.gui.session import Session
+
+#: Raw words and lemmas listed at most; the rest is counted.
+MOST_WORDS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one read brings. ``below``: for a synset that only groups others, the strongest tag
+    of each of the best synsets below it."""
+
+    evidence: Evidence
+    below: tuple[Tag, ...] = ()
+
+
+def word_chips(words: Sequence[RawWord]) -> tuple[list[str], list[str]]:
+    """Texts for what was kept ("sofa 61") and for what the filters dropped ("settee 2")."""
+    kept = [f"{w.text} {w.count - w.dropped:,}" for w in words if w.count > w.dropped]
+    dropped = [f"{w.text} {w.dropped:,}" for w in words if w.dropped]
+    return kept, dropped
+
+
+class VerdictLabel(QWidget):
+    """The verdict of the shown synset: colour, sign and word, or "to decide"."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.synset: Synset | None = None
+        self.setFixedSize(90, 20)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self.synset is None or self.synset.verdict == "unknown":
+            return
+        painter = QPainter(self)
+        painter.setFont(rows.small(self.font()))
+        rows.paint_verdict(painter, self.rect(), self.synset.verdict)
+
+
+class EvidencePanel(QScrollArea):
+    """The centre column. It shows the synset it is told to and asks for actions by name."""
+
+    action = Signal(str)  # "accept", "reject", "rename", "merge", "move"
+    tag_judged = Signal(str, int, int)  # verb, image id, synset id
+    image_wanted = Signal(int)
+    synset_wanted = Signal(int)
+
+    def __init__(self, session: Session, thumbs: Thumbs, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._forest = Forest()
+        self.synset_id: int | None = None
+        self.found: Found | None = None
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.body = QWidget(self)
+        self.body.setObjectName("column")
+        self.setWidget(self.body)
+        self.heading = QLabel(self.body)
+        self.heading.setObjectName("caption")
+        self.heading.setWordWrap(True)
+        self.path = PathLine(self.body, 4)
+        self.lemmas = Flow(self.body)
+        self.words = Flow(self.body)
+        self.strongest = EvidenceRow("Strongest", thumbs, self.body)
+        self.doubtful = EvidenceRow("Doubtful", thumbs, self.body)
+        self.weakest = EvidenceRow("Weakest", thumbs, self.body)
+        self.action_row = Flow(self.body)
+        self.accept_button = KeyButton("Accept", "Y", primary=True)
+        self.reject_button = KeyButton("Reject", "X")
+        self.buttons = {
+            "accept": self.accept_button,
+            "reject": self.reject_button,
+            "rename": KeyButton("Rename", "F2"),
+            "merge": KeyButton("Merge into…", "M"),
+            "move": KeyButton("Move under…", "P"),
+        }
+        for name, button in self.buttons.items():
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.clicked.connect(lambda _on=False, n=name: self.action.emit(n))
+            self.action_row.add(button)
+        box = QVBoxLayout(self.body)
+        box.setContentsMargins(12, 12, 12, 12)
+        box.setSpacing(12)
+        head = QVBoxLayout()
+        head.setSpacing(8)
+        for part in (self.heading, self.path, self.lemmas, self.words):
+            head.addWidget(part)
+        box.addLayout(head)
+        for row in self.rows():
+            box.addWidget(row, 1)
+            row.strip.opened.connect(self.image_wanted)
+            row.strip.judged.connect(self.tag_judged)
+            row.strip.left_by.connect(lambda step, col, r=row: self._leave_row(r, step, col))
+        box.addWidget(self.action_row)
+        box.addStretch(0)
+        self.path.wanted.connect(self.synset_wanted)
+        self.clear()
+
+    def rows(self) -> tuple[EvidenceRow, EvidenceRow, EvidenceRow]:
+        """The three rows from top to bottom."""
+        return self.strongest, self.doubtful, self.weakest
+
+    def tiles(self) -> list[EvidenceTile]:
+        """Every tile that is shown."""
+        return [tile for row in self.rows() if row.isVisibleTo(self) for tile in row.strip.shown()]
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.synset_id, self.found = None, None
+        self.body.hide()
+
+    def set_forest(self, forest: Forest) -> None:
+        """The vocabulary was read anew."""
+        self._forest = forest
+
+    def show_synset(self, synset_id: int | None) -> None:
+        """Read and show a synset; the old one stays until the answer is there."""
+        self.synset_id = synset_id
+        if synset_id is None:
+            self.clear()
+            return
+        forest = self._forest
+
+        def read(db: sqlite3.Connection) -> Found | None:
+            from annotator.project import queries
+
+            try:
+                found = queries.evidence(db, synset_id, MOST)
+            except AnnotatorError:
+                return None  # gone meanwhile: the reload of the tree selects another
+            if found.strongest or found.doubtful or found.weakest:
+                return Found(found)
+            below = sorted(forest.below(synset_id), key=lambda i: -forest.synsets[i].score)
+            best: list[Tag] = []
+            for member in below[: 3 * MOST]:
+                best += queries.evidence(db, member, 1).strongest[:1]
+            return Found(found, tuple(best))
+
+        self._session.read(read, self._show, key="evidence")
+
+    def _show(self, found: Found | None) -> None:
+        if found is None or found.evidence.synset.id != self.synset_id:
+            return
+        self.found = found
+        evidence, synset = found.evidence, found.evidence.synset
+        self.heading.setText(heading(synset, self._forest))
+        known = synset.id in self._forest.synsets
+        self.path.show_path(self._forest.path(synset.id) if known else [])
+        others = [lemma for lemma in synset.lemmas if lemma != synset.name]
+        self.lemmas.fill(_capped("also", others, "lemmaChip"))
+        kept, dropped = word_chips(evidence.words)
+        reasons = {f"{w.text} {w.count - w.dropped:,}": w.reason for w in evidence.words}
+        said = _capped("said", kept, "chip", reasons)
+        if dropped:
+            said.append(chip("dropped by filter: " + ", ".join(dropped[:6]), "chip"))
+        self.words.fill(said)
+        self._show_rows(found)
+        self.accept_button.set_primary(synset.verdict != "accepted")
+        self.body.show()
+
+    def _show_rows(self, found: Found) -> None:
+        evidence = found.evidence
+        grouping = not (evidence.strongest or evidence.doubtful or evidence.weakest)
+        if grouping:
+            chunks = [found.below[i : i + MOST] for i in range(0, 3 * MOST, MOST)]
+            nothing = "No image has it, and nothing below it has one."
+            self.strongest.caption.setText("STRONGEST OF EACH BELOW IT")
+            self.strongest.show_tags(chunks[0], nothing, [t.synset for t in chunks[0]])
+            self.doubtful.hide()
+            self.weakest.hide()
+            return
+        self.strongest.caption.setText("STRONGEST")
+        self.strongest.show_tags(evidence.strongest, "No machine found it; a person said it.")
+        self.doubtful.show()
+        self.doubtful.show_tags(evidence.doubtful, "None: no undecided score is in between.")
+        self.weakest.show()
+        self.weakest.show_tags(evidence.weakest, "None: every image is shown above.")
+
+    def _leave_row(self, row: EvidenceRow, step: int, column: int) -> None:
+        order = [r for r in self.rows() if r.isVisibleTo(self)]
+        at = order.index(row) + step
+        while 0 <= at < len(order):
+            if order[at].strip.focus(column):
+                return
+            at += step
+
+
+def heading(synset: Synset, forest: Forest) -> str:
+    """SOFA · N04256520 · IN 97 IMAGES."""
+    parts = [synset.name, synset.wordnet_id or "no WordNet id"]
+    if synset.inner:
+        members = sum(not forest.synsets[i].inner for i in forest.below(synset.id))
+        parts.append(f"groups {plural(members, 'synset')}")
+        parts.append(f"{plural(synset.subtree_support, 'image')} below")
+    else:
+        parts.append(f"in {plural(synset.support, 'image')}")
+    return " · ".join(parts).upper()
+
+
+def _capped(
+    label: str, texts: Sequence[str], kind: str, tips: dict[str, str] | None = None
+) -> list[QWidget]:
+    if not texts:
+        return []
+    shown: list[QWidget] = [chip(label, "hint")]
+    shown += [chip(text, kind, (tips or {}).get(text, "")) for text in texts[:MOST_WORDS]]
+    if len(texts) > MOST_WORDS:
+        shown.append(chip(f"and {len(texts) - MOST_WORDS} more", "hint"))
+    return shown

@@ -1,0 +1,194 @@
+"""The right-hand pane: how to merge, the choice of a target, and the merge under way."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.records import MergePreview, Synset, Tag
+from annotator.gui.item_models.vocabulary_forest import Forest
+from annotator.gui.panels.evidence_tile import Thumbs
+from annotator.gui.panels.merge_preview import MergeCard, Mode, Plan, plural, touches
+from annotator.gui.panels.merge_target import Target, TargetChooser
+from annotator.gui.session import Session
+
+_HINT = (
+    "Two names for one thing? Select a synset and press <b>M</b>, or drag it onto another: "
+    "what the merge touches is shown here before anything is done. "
+    "<b>P</b>, or Shift while dropping, moves it below the other instead."
+)
+_SIDE = 2
+
+
+class MergePane(QWidget):
+    """Prepares merges and moves. It asks for them with ``confirmed`` and waits for
+    ``done`` or ``show_error``; it never changes anything itself."""
+
+    confirmed = Signal(object)  # Plan
+    closed = Signal()
+    opened = Signal(int)  # image id
+
+    def __init__(self, session: Session, thumbs: Thumbs, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._forest = Forest()
+        self._mode: Mode = "merge"
+        self._sources: tuple[Synset, ...] = ()
+        self.caption = QLabel(self)
+        self.caption.setObjectName("caption")
+        self.hint = QLabel(_HINT, self)
+        self.hint.setObjectName("hint")
+        self.hint.setWordWrap(True)
+        self.chooser = TargetChooser(self)
+        self.card = MergeCard(thumbs, self)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(10)
+        for part in (self.caption, self.hint, self.chooser, self.card):
+            box.addWidget(part)
+        self.chooser.chosen.connect(self._target_chosen)
+        self.chooser.cancelled.connect(self.close_plan)
+        self.card.confirmed.connect(self.confirmed)
+        self.card.swapped.connect(self._swap)
+        self.card.cancelled.connect(self.close_plan)
+        self.card.opened.connect(self.opened)
+        self._show("hint")
+
+    @property
+    def plan(self) -> Plan | None:
+        """The merge or move that is shown, None when there is none."""
+        return self.card.plan if self.card.isVisibleTo(self) else None
+
+    def set_forest(self, forest: Forest) -> None:
+        """The vocabulary was read anew: a plan with a synset that is gone is dropped, the others
+        are counted again."""
+        self._forest = forest
+        plan = self.plan
+        if plan is not None:
+            ids = [*(s.id for s in plan.sources), *([plan.target.id] if plan.target else [])]
+            if all(i in forest.synsets for i in ids):
+                self._read(plan)
+            else:
+                self.close_plan()
+        elif any(s.id not in forest.synsets for s in self._sources):
+            self.close_plan()
+
+    def choose(self, mode: Mode, sources: Sequence[Synset]) -> None:
+        """Ask what to merge these into, or move them under."""
+        self._mode, self._sources = mode, tuple(sources)
+        names = ", ".join(s.name for s in sources[:3]) + (" …" if len(sources) > 3 else "")
+        verb = "Merge" if mode == "merge" else "Move"
+        where = "into" if mode == "merge" else "under"
+        self._show("choose")
+        self.chooser.ask(
+            f"{verb} <b>{names}</b> {where} …", "Type a name or a synonym", self._targets
+        )
+
+    def propose(self, mode: Mode, sources: Sequence[Synset], target: Synset | None) -> None:
+        """Show a merge or a move for confirmation."""
+        self._mode, self._sources = mode, tuple(sources)
+        plan = Plan(mode, tuple(sources), target)
+        self._show("plan")
+        self.card.show_plan(plan)
+        self._read(plan)
+
+    def close_plan(self) -> None:
+        """Back to the hint."""
+        was_open = not self.hint.isVisibleTo(self)
+        self.card.plan = None
+        self._sources = ()
+        self._show("hint")
+        if was_open:
+            self.closed.emit()
+
+    def show_error(self, text: str) -> None:
+        """The operation refused: say why inside the pane."""
+        if self.plan is not None:
+            self.card.show_error(text)
+
+    def _show(self, what: str) -> None:
+        self.hint.setVisible(what == "hint")
+        self.chooser.setVisible(what == "choose")
+        self.card.setVisible(what == "plan")
+        under_way = "merge under way" if self._mode == "merge" else "move under way"
+        self.caption.setText(("how to merge" if what == "hint" else under_way).upper())
+
+    def _targets(self, text: str) -> list[Target]:
+        exclude = {s.id for s in self._sources}
+        if self._mode == "move":
+            for source in self._sources:
+                exclude.update(self._forest.below(source.id))
+        found = self._forest.targets(text, exclude, self._sources[0].id)
+        targets: list[Target] = [
+            (s, tuple(above.name for above in self._forest.path(s.id)[:-1])) for s in found
+        ]
+        if self._mode == "move" and not text.strip():
+            targets.insert(0, None)
+        return targets
+
+    def _target_chosen(self, target_id: int | None) -> None:
+        target = None if target_id is None else self._forest.synsets.get(target_id)
+        if target is not None or (target_id is None and self._mode == "move"):
+            self.propose(self._mode, self._sources, target)
+
+    def _swap(self) -> None:
+        if self.card.plan is not None and self.card.plan.can_swap:
+            plan = self.card.plan.swapped()
+            self.propose(plan.mode, plan.sources, plan.target)
+
+    # --- what the plan touches
+
+    def _read(self, plan: Plan) -> None:
+        sources, target = [s.id for s in plan.sources], plan.target
+        if plan.mode == "move":
+            self.card.show_counts(self._move_text(plan), ())
+
+        def read(db: sqlite3.Connection) -> tuple[MergePreview | str | None, list[Tag], list[Tag]]:
+            from annotator.project import queries
+
+            preview: MergePreview | str | None = None
+            if plan.mode == "merge" and target is not None:
+                try:
+                    preview = queries.merge_preview(db, sources, target.id)
+                except AnnotatorError as error:
+                    preview = str(error)
+            per_source = max(1, _SIDE // len(sources))
+            from_tags = [
+                tag
+                for source in sources[:_SIDE]
+                for tag in queries.evidence(db, source, per_source).strongest[:per_source]
+            ]
+            into_tags = (
+                list(queries.evidence(db, target.id, _SIDE).strongest[:_SIDE]) if target else []
+            )
+            return preview, from_tags, into_tags
+
+        self._session.read(read, self._shown_for(plan), key="merge-preview")
+
+    def _shown_for(
+        self, plan: Plan
+    ) -> Callable[[tuple[MergePreview | str | None, list[Tag], list[Tag]]], None]:
+        def show(answer: tuple[MergePreview | str | None, list[Tag], list[Tag]]) -> None:
+            if self.card.plan != plan:
+                return
+            preview, from_tags, into_tags = answer
+            self.card.show_pictures(from_tags, into_tags)
+            if isinstance(preview, str):
+                self.card.show_error(preview)
+            elif preview is not None:
+                self.card.show_counts(touches(preview), preview.lemmas)
+
+        return show
+
+    def _move_text(self, plan: Plan) -> str:
+        below = sum(1 for s in plan.sources for _ in self._forest.below(s.id))
+        goes = f"{plural(below, 'synset')} below goes along. " if below == 1 else ""
+        if below > 1:
+            goes = f"{plural(below, 'synset')} below go along. "
+        above = self._forest.path(plan.target.id) if plan.target else []
+        path = " › ".join([*(s.name for s in above), plan.sources[0].name])
+        return f"{goes}Afterwards: {path}. No tag and no mask changes."

@@ -1,0 +1,204 @@
+"""The card of a merge under way: what it touches, both sides in pictures, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from annotator.core.records import MergePreview, Synset, Tag
+from annotator.gui.panels.evidence_row import TileStrip
+from annotator.gui.panels.evidence_tile import Thumbs
+from annotator.gui.panels.evidence_widgets import Flow, KeyButton, chip
+
+Mode = Literal["merge", "move"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is being prepared. ``target`` None (only when moving): to the top level."""
+
+    mode: Mode
+    sources: tuple[Synset, ...]
+    target: Synset | None
+
+    @property
+    def can_swap(self) -> bool:
+        """One source and one target, neither of them the top of the tree."""
+        return len(self.sources) == 1 and self.target is not None
+
+    def swapped(self) -> Plan:
+        """The same with source and target exchanged."""
+        assert self.target is not None
+        return replace(self, sources=(self.target,), target=self.sources[0])
+
+
+def plural(count: int, noun: str) -> str:
+    """1 tag, 2 tags."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def touches(preview: MergePreview) -> str:
+    """What a merge would do to the data, in one line."""
+    both = "1 image has both" if preview.both == 1 else f"{preview.both:,} images have both"
+    return (
+        f"touches {plural(preview.tags, 'tag')} in {plural(preview.images, 'image')}, "
+        f"{both}, {plural(preview.regions, 'region')}"
+    )
+
+
+class MergeCard(QFrame):
+    """Shows one Plan. Enter does it, S swaps, Esc cancels, and P or M does the other thing."""
+
+    confirmed = Signal(object)  # Plan
+    swapped = Signal()
+    cancelled = Signal()
+    opened = Signal(int)  # image id
+
+    def __init__(self, thumbs: Thumbs, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Merge under way")
+        self.plan: Plan | None = None
+        self.title = QLabel(self)
+        self.title.setWordWrap(True)
+        self.pictures = QWidget(self)
+        self.from_strip = TileStrip(thumbs, "merge-from", self.pictures)
+        self.into_strip = TileStrip(thumbs, "merge-into", self.pictures)
+        self.arrow = QLabel("→", self.pictures)
+        self.arrow.setObjectName("hint")
+        sides = QHBoxLayout(self.pictures)
+        sides.setContentsMargins(0, 0, 0, 0)
+        sides.setSpacing(6)
+        sides.addWidget(self.from_strip, 1)
+        sides.addWidget(self.arrow)
+        sides.addWidget(self.into_strip, 1)
+        self.pictures.setFixedHeight(88)
+        for strip in (self.from_strip, self.into_strip):
+            strip.opened.connect(self.opened)
+        self.counts = QLabel(self)
+        self.counts.setObjectName("hint")
+        self.counts.setWordWrap(True)
+        self.lemmas = Flow(self, 4)
+        self.error = QLabel(self)
+        self.error.setObjectName("inlineError")
+        self.error.setWordWrap(True)
+        self.merge_button = KeyButton("Merge", "Enter", parent=self)
+        self.move_button = KeyButton("Move under", "P", parent=self)
+        self.swap_button = KeyButton("Swap", "S", parent=self)
+        self.cancel_button = KeyButton("Cancel", "Esc", parent=self)
+        self.merge_button.clicked.connect(lambda: self._confirm("merge"))
+        self.move_button.clicked.connect(lambda: self._confirm("move"))
+        self.swap_button.clicked.connect(self.swapped)
+        self.cancel_button.clicked.connect(self.cancelled)
+        self.buttons = Flow(self)
+        for button in (self.merge_button, self.move_button, self.swap_button, self.cancel_button):
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            self.buttons.add(button)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(12, 12, 12, 12)
+        box.setSpacing(10)
+        for part in (
+            self.title,
+            self.pictures,
+            self.counts,
+            self.lemmas,
+            self.error,
+            self.buttons,
+        ):
+            box.addWidget(part)
+
+    def show_plan(self, plan: Plan) -> None:
+        """Show who goes where; counts and pictures follow when they are read."""
+        self.plan = plan
+        names = ", ".join(s.name for s in plan.sources[:4])
+        if len(plan.sources) > 4:
+            names += f" and {len(plan.sources) - 4} more"
+        goal = plan.target.name if plan.target is not None else "the top level"
+        link = "→" if plan.mode == "merge" else "to go under"
+        if plan.target is None:
+            link = "to go to"
+        self.title.setText(f"<b>{_html(names)} {link} {_html(goal)}</b>")
+        self.title.setTextFormat(Qt.TextFormat.RichText)
+        merging = plan.mode == "merge"
+        self.merge_button.set_text("Merge", "Enter" if merging else "M")
+        self.move_button.set_text("Move under", "P" if merging else "Enter")
+        if plan.target is None:
+            self.move_button.set_text("Move", "Enter")
+        self.merge_button.set_primary(merging)
+        self.move_button.set_primary(not merging)
+        self.merge_button.setVisible(plan.target is not None)
+        self.swap_button.setVisible(plan.can_swap)
+        self.counts.setText("counting …")
+        self.lemmas.fill([])
+        self.error.hide()
+        self.pictures.hide()
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_counts(self, text: str, lemmas: Sequence[str]) -> None:
+        """What it touches, and the lemmas the target has afterwards."""
+        self.counts.setText(text)
+        self.lemmas.fill(
+            [chip("lemmas after:", "hint"), *(chip(word) for word in lemmas)] if lemmas else []
+        )
+
+    def show_pictures(self, sources: Sequence[Tag], target: Sequence[Tag]) -> None:
+        """The strongest images of both sides."""
+        self.pictures.setVisible(bool(sources) or bool(target))
+        self.from_strip.show_tags(sources, [t.synset for t in sources])
+        self.into_strip.show_tags(target, [t.synset for t in target])
+
+    def show_error(self, text: str) -> None:
+        """Why it cannot be done, inside the card."""
+        self.counts.clear()
+        self.error.setText(text)
+        self.error.show()
+
+    def _confirm(self, mode: Mode) -> None:
+        if self.plan is not None and (mode == "move" or self.plan.target is not None):
+            self.confirmed.emit(replace(self.plan, mode=mode))
+
+    # --- keys
+
+    def event(self, event: QEvent) -> bool:
+        # While the card has the keyboard, its letters are not the tree's commands.
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.modifiers() == Qt.KeyboardModifier.NoModifier
+            and event.key() in (Qt.Key.Key_S, Qt.Key.Key_P, Qt.Key.Key_M, Qt.Key.Key_Escape)
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key, plan = event.key(), self.plan
+        if plan is None:
+            super().keyPressEvent(event)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._confirm(plan.mode)
+        elif key == Qt.Key.Key_Escape:
+            self.cancelled.emit()
+        elif key == Qt.Key.Key_S and plan.can_swap:
+            self.swapped.emit()
+        elif key == Qt.Key.Key_P:
+            self._confirm("move")
+        elif key == Qt.Key.Key_M:
+            self._confirm("merge")
+        else:
+            super().keyPressEvent(event)
+
+    def pictures_loaded(self) -> bool:
+        """Whether every thumbnail of the card has come."""
+        tiles = [*self.from_strip.shown(), *self.into_strip.shown()]
+        return all(tile.loaded for tile in tiles)
+
+
+def _html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -92,7 +92,9 @@ def check(path: Path | str) -> Probe:
     """
     with _opened(Path(path)) as image:
         found = _probe_of(image, _orientation(image))
-        image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
+        # Other formats would take an embedded preview instead, and leave the pixels unread.
+        if image.format in ("JPEG", "MPO"):
+            image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
         image.load()
         return found
 

@@ -49,8 +49,9 @@ class Pace:
         return Progress(self.name, self.done, self.total, new, message)
 
     def last(self, **result: Any) -> Progress:
-        """The end, with the keys that every command prints: done, failed, and the caller's."""
+        """The end, with the keys that every command prints: ``done`` (without the failed ones),
+        ``failed``, and the caller's."""
         failed = [{"image": f.image, "reason": f.reason} for f in self.failures]
         new, self._new = tuple(self._new), []
-        facts = {"done": self.done, "failed": failed, **result}
+        facts = {"done": self.done - len(failed), "failed": failed, **result}
         return Progress(self.name, self.done, self.total, new, "", facts)

@@ -70,8 +70,10 @@ def scan(project: Project) -> Iterator[Progress]:
     pace = yield from _read_all(project, changes)
     with project.read() as db:
         count = queries.status_counts(db)["all"]
+    done = pace.done - len(pace.failures)
     pace.failures.extend(closed)
     yield pace.last(
+        done=done,
         images=count,
         added=changes.added - changes.moved,
         changed=len(changes.changed),
@@ -112,13 +114,13 @@ def _list(project: Project, changes: _Changes) -> Generator[Progress, None, list
         raise _no_images(project, had_images, listing.failed)
     require_folder(project)
     gone = []
-    for path, file in known.items():
+    for path, row in known.items():
         if any(path.startswith(shut) for shut in listing.closed):
             continue  # its folder could not be read: nobody knows
-        if file.hash is not None:
-            changes.lost[file.hash] += 1
-        if not file.missing:
-            gone.append(file.id)
+        if row.hash is not None:
+            changes.lost[row.hash] += 1
+        if not row.missing:
+            gone.append(row.id)
     for start in range(0, len(gone), LIST_BATCH):
         with project.write("images") as db:
             store.mark_missing(db, gone[start : start + LIST_BATCH])

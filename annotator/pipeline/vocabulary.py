@@ -145,10 +145,9 @@ class Grouper:
 
     def _group(self, db: sqlite3.Connection) -> None:
         """Finds the synset of every label that has none yet, in an order that does not depend on
-        which image brought it: labels that name a WordNet synset first, then by text."""
+        which image brought it."""
         owners: dict[str, int] | None = None
-        labels = queries.labels(db)
-        for label in sorted(labels, key=lambda one: (one.wordnet_id or "~", one.text)):
+        for label in queries_pipeline.label_rows(db):
             synset = label.synset_id
             if synset is None and label.wordnet_id in wordnet():
                 synset = _ensure(db, wordnet(), str(label.wordnet_id))

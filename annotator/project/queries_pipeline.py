@@ -25,6 +25,15 @@ class SaidOf(NamedTuple):
     probability: float | None
 
 
+class LabelRow(NamedTuple):
+    """A raw string that machines said, and the synset it belongs to, if that is known yet."""
+
+    id: int
+    text: str
+    wordnet_id: str | None
+    synset_id: int | None
+
+
 class SynsetSum(NamedTuple):
     """A synset with the number of images where its tag is kept."""
 
@@ -70,6 +79,15 @@ def image_proposals(
         (json.dumps(list(image_ids)), None if run_ids is None else json.dumps(list(run_ids))),
     )
     return map(SaidOf._make, rows)
+
+
+def label_rows(db: sqlite3.Connection) -> list[LabelRow]:
+    """All raw strings, those that name a WordNet synset first, then by text."""
+    rows = db.execute(
+        "SELECT id, text, nullif(wordnet_id, ''), synset_id FROM labels "
+        "ORDER BY wordnet_id = '', wordnet_id, text"
+    )
+    return list(map(LabelRow._make, rows))
 
 
 def lemma_owners(db: sqlite3.Connection) -> dict[str, int]:

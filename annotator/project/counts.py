@@ -1,0 +1,123 @@
+"""On which images each synset is: counted as sets of bits, so that 500,000 tags take one grouped
+query and a subtree is a bitwise or."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from annotator.project.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Of one synset, merges resolved. ``support``: images where it passed the filters and was
+    not rejected, or was accepted. ``subtree``: the same for it and all below it. ``tags``:
+    images with a tag that passed the filters or was decided. ``known``: the synset or one below
+    it has any tag that passed the filters or was decided."""
+
+    support: int
+    subtree: int
+    tags: int
+    accepted: int
+    known: bool
+
+
+class _Sets:
+    """Image ids per synset, kept as the text that SQLite made until they are needed."""
+
+    def __init__(self, db: sqlite3.Connection, ids: Sequence[int] | None) -> None:
+        some = "" if ids is None else "AND synset_id IN (SELECT value FROM json_each(?))"
+        values = () if ids is None else (json.dumps(list(ids)),)
+        self._kept: dict[int, str] = dict(
+            db.execute(
+                "SELECT synset_id, json_group_array(image_id) FROM tags INDEXED BY tags_synset "
+                f"WHERE kept = 1 {some} GROUP BY synset_id",
+                values,
+            ).fetchall()
+        )
+        self._decided: dict[tuple[int, str], str] = {
+            (row[0], row[1]): row[2]
+            for row in db.execute(
+                "SELECT synset_id, verdict, json_group_array(image_id) FROM tag_decisions "
+                f"WHERE 1 {some} GROUP BY synset_id, verdict",
+                values,
+            )
+        }
+        gone = db.execute("SELECT json_group_array(id) FROM images WHERE missing = 1").fetchone()
+        self._there = ~_bits(gone[0])
+
+    def of(self, members: Sequence[int]) -> tuple[int, int, int]:
+        """(kept, accepted, rejected) as bits: accepted where any member is, rejected where all
+        that was decided says so."""
+        kept = accepted = rejected = 0
+        for id in members:
+            kept |= _bits(self._kept.get(id))
+            accepted |= _bits(self._decided.get((id, "accepted")))
+            rejected |= _bits(self._decided.get((id, "rejected")))
+        there = self._there
+        return kept & there, accepted & there, rejected & ~accepted & there
+
+
+def _bits(ids: str | None) -> int:
+    """A JSON list of ids as a number with those bits set."""
+    if not ids or ids == "[]":
+        return 0
+    numbers: list[int] = json.loads(ids)
+    if len(numbers) == 1:
+        return 1 << numbers[0]
+    field = bytearray(max(numbers) // 8 + 1)
+    for number in numbers:
+        field[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(field, "little")
+
+
+def count(db: sqlite3.Connection, words: Words, top: int | None = None) -> dict[int, Count]:
+    """Counts of all synsets, or of ``top`` and what is below it, by root."""
+    roots = words.members if top is None else list(words.subtree(top))
+    sets = _Sets(db, None if top is None else words.ids(roots))
+    counts: dict[int, Count] = {}
+    below: dict[int, int] = {}
+    known: dict[int, bool] = {}
+    for root in _bottom_up(words, roots):
+        kept, accepted, rejected = sets.of(words.members[root])
+        own = (kept & ~rejected) | accepted
+        under = own
+        seen = bool(kept or accepted or rejected)
+        for child in words.children.get(root, ()):
+            under |= below.pop(child)  # not needed again: keeps only one path's bits alive
+            seen = seen or known[child]
+        below[root], known[root] = under, seen
+        counts[root] = Count(
+            own.bit_count(),
+            under.bit_count(),
+            (kept | accepted | rejected).bit_count(),
+            accepted.bit_count(),
+            seen,
+        )
+    return counts
+
+
+def _bottom_up(words: Words, roots: Sequence[int] | dict[int, list[int]]) -> list[int]:
+    wanted = set(roots)
+    tops = [r for r in roots if words.parents[r] not in wanted]
+    order = [id for top in tops for id in words.subtree(top)]
+    order.reverse()
+    return order
+
+
+def shown_images(db: sqlite3.Connection, words: Words, roots: Sequence[int]) -> list[int]:
+    """Ids of images where one of the roots is tagged and not rejected, by id."""
+    if not roots:
+        return []
+    sets = _Sets(db, words.ids(roots))
+    shown = 0
+    for root in roots:
+        kept, accepted, rejected = sets.of(words.members[root])
+        shown |= (kept & ~rejected) | accepted
+    field = shown.to_bytes((shown.bit_length() + 7) // 8, "little")
+    return [
+        at * 8 + bit for at, byte in enumerate(field) if byte for bit in range(8) if byte >> bit & 1
+    ]

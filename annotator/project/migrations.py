@@ -1,0 +1,205 @@
+"""The tables of a project file, and the steps that bring an older file up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from annotator.core.errors import AnnotatorError
+from annotator.project import journal
+
+APPLICATION_ID = 0x416E6E6F  # "Anno", at offset 68 of the file
+
+_TABLES = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    # AUTOINCREMENT where history can name a row: an id that undo removed must not come back
+    # as another thing.
+    """CREATE TABLE images (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        path TEXT NOT NULL UNIQUE,
+        bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        hash TEXT,
+        width INTEGER,
+        height INTEGER,
+        format TEXT,
+        error TEXT,
+        missing INTEGER NOT NULL DEFAULT 0 CHECK (missing IN (0, 1)))""",
+    "CREATE INDEX images_hash ON images (hash) WHERE hash IS NOT NULL",
+    "CREATE INDEX images_missing ON images (missing) WHERE missing = 1",
+    "CREATE INDEX images_error ON images (id) WHERE error IS NOT NULL",
+    """CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        pack TEXT NOT NULL,
+        models TEXT NOT NULL,
+        params TEXT NOT NULL,
+        seed INTEGER NOT NULL,
+        started TEXT NOT NULL,
+        ended TEXT,
+        status TEXT NOT NULL
+            CHECK (status IN ('running', 'done', 'cancelled', 'failed', 'interrupted')),
+        total INTEGER NOT NULL)""",
+    """CREATE TABLE run_images (
+        run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        image_id INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+        error TEXT,
+        hash TEXT,
+        PRIMARY KEY (run_id, image_id)) WITHOUT ROWID""",
+    "CREATE INDEX run_images_image ON run_images (image_id)",
+    """CREATE TABLE synsets (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        wordnet_id TEXT,
+        parent INTEGER REFERENCES synsets (id) ON DELETE SET NULL,
+        source TEXT NOT NULL CHECK (source IN ('machine', 'person')),
+        inner INTEGER NOT NULL DEFAULT 0 CHECK (inner IN (0, 1)),
+        score REAL NOT NULL DEFAULT 0)""",
+    "CREATE INDEX synsets_wordnet ON synsets (wordnet_id) WHERE wordnet_id IS NOT NULL",
+    "CREATE INDEX synsets_name ON synsets (name)",
+    "CREATE INDEX synsets_parent ON synsets (parent) WHERE parent IS NOT NULL",
+    """CREATE TABLE lemmas (
+        synset_id INTEGER NOT NULL REFERENCES synsets (id),
+        lemma TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        source TEXT NOT NULL CHECK (source IN ('machine', 'person')),
+        PRIMARY KEY (synset_id, lemma)) WITHOUT ROWID""",
+    # NULLs are distinct in a UNIQUE constraint, so "no WordNet id" is the empty string here.
+    """CREATE TABLE labels (
+        id INTEGER PRIMARY KEY,
+        text TEXT NOT NULL,
+        wordnet_id TEXT NOT NULL DEFAULT '',
+        synset_id INTEGER REFERENCES synsets (id) ON DELETE SET NULL,
+        reason TEXT NOT NULL DEFAULT '',
+        UNIQUE (text, wordnet_id))""",
+    "CREATE INDEX labels_synset ON labels (synset_id)",
+    """CREATE TABLE proposals (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id INTEGER NOT NULL REFERENCES runs (id),
+        image_id INTEGER NOT NULL REFERENCES images (id),
+        label_id INTEGER NOT NULL REFERENCES labels (id),
+        crop TEXT NOT NULL,
+        sample INTEGER NOT NULL,
+        probability REAL,
+        tokens TEXT NOT NULL DEFAULT '[]')""",
+    "CREATE INDEX proposals_image ON proposals (image_id)",
+    "CREATE INDEX proposals_label ON proposals (label_id, image_id)",
+    """CREATE TRIGGER proposals_never_edited BEFORE UPDATE ON proposals
+        BEGIN SELECT RAISE(ABORT, 'proposals are append-only'); END""",
+    """CREATE TRIGGER proposals_never_deleted BEFORE DELETE ON proposals
+        BEGIN SELECT RAISE(ABORT, 'proposals are append-only'); END""",
+    """CREATE TABLE tags (
+        image_id INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+        synset_id INTEGER NOT NULL REFERENCES synsets (id) ON DELETE CASCADE,
+        score REAL NOT NULL,
+        probability REAL,
+        occurrence INTEGER NOT NULL,
+        crops INTEGER NOT NULL,
+        seen TEXT NOT NULL,
+        kept INTEGER NOT NULL CHECK (kept IN (0, 1)),
+        reason TEXT,
+        run_id INTEGER REFERENCES runs (id) ON DELETE SET NULL,
+        PRIMARY KEY (image_id, synset_id)) WITHOUT ROWID""",
+    "CREATE INDEX tags_synset ON tags (synset_id, kept, image_id, score)",
+    """CREATE TABLE regions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        image_id INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+        synset_id INTEGER NOT NULL REFERENCES synsets (id),
+        counts TEXT NOT NULL,
+        height INTEGER NOT NULL,
+        width INTEGER NOT NULL,
+        x INTEGER NOT NULL,
+        y INTEGER NOT NULL,
+        w INTEGER NOT NULL,
+        h INTEGER NOT NULL,
+        area INTEGER NOT NULL,
+        score REAL,
+        threshold REAL,
+        source TEXT NOT NULL CHECK (source IN ('machine', 'person')),
+        run_id INTEGER REFERENCES runs (id) ON DELETE SET NULL,
+        prompt TEXT NOT NULL DEFAULT '{}')""",
+    "CREATE INDEX regions_image ON regions (image_id, synset_id)",
+    "CREATE INDEX regions_synset ON regions (synset_id)",
+    # A merge is a pointer: merged_into is what the person said, root where the chain ends.
+    """CREATE TABLE synset_decisions (
+        synset_id INTEGER PRIMARY KEY REFERENCES synsets (id),
+        name TEXT,
+        parent INTEGER REFERENCES synsets (id),
+        parent_set INTEGER NOT NULL DEFAULT 0 CHECK (parent_set IN (0, 1)),
+        verdict TEXT CHECK (verdict IN ('accepted', 'rejected')),
+        merged_into INTEGER REFERENCES synsets (id),
+        root INTEGER REFERENCES synsets (id))""",
+    "CREATE INDEX synset_decisions_root ON synset_decisions (root) WHERE root IS NOT NULL",
+    """CREATE TABLE tag_decisions (
+        image_id INTEGER NOT NULL REFERENCES images (id),
+        synset_id INTEGER NOT NULL REFERENCES synsets (id),
+        verdict TEXT NOT NULL CHECK (verdict IN ('accepted', 'rejected')),
+        at TEXT NOT NULL,
+        PRIMARY KEY (image_id, synset_id)) WITHOUT ROWID""",
+    "CREATE INDEX tag_decisions_synset ON tag_decisions (synset_id, verdict, image_id)",
+    """CREATE TABLE region_decisions (
+        region_id INTEGER PRIMARY KEY REFERENCES regions (id),
+        verdict TEXT NOT NULL CHECK (verdict IN ('accepted', 'rejected')),
+        at TEXT NOT NULL)""",
+)
+
+
+def m001_first(db: sqlite3.Connection) -> None:
+    """All tables of the first format, and the journal over the decision tables."""
+    for statement in (*_TABLES, *journal.TABLES):
+        db.execute(statement)
+    for statement in journal.triggers(db):
+        db.execute(statement)
+
+
+#: Migration n brings a file of format n - 1 to format n. Append only.
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first,)
+
+
+def latest() -> int:
+    """The newest format that this program knows."""
+    return len(MIGRATIONS)
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> Path | None:
+    """Bring ``db``, the open file ``path``, to the latest format in one transaction.
+
+    A file that has content is first copied to ``<path>.backup-<format>``; the copy's path is
+    returned. Returns None when nothing had to be saved. Raises AnnotatorError when the copy
+    cannot be written; the file is then untouched.
+    """
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version >= latest():
+        return None
+    import sqlite_utils  # here: 0.2 s that only a new or an old file has to pay
+
+    backup = _backup(db, path, version) if version else None
+    tables = sqlite_utils.Database(db, execute_plugins=False)
+    with tables.atomic():
+        for migration in MIGRATIONS[version:]:
+            migration(db)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {latest()}")
+    return backup
+
+
+def _backup(db: sqlite3.Connection, path: Path, version: int) -> Path:
+    copy = path.with_name(f"{path.name}.backup-{version}")
+    number = 1
+    while copy.exists():
+        number += 1
+        copy = path.with_name(f"{path.name}.backup-{version}-{number}")
+    try:
+        target = sqlite3.connect(copy)
+        try:
+            db.backup(target)
+        finally:
+            target.close()
+    except (sqlite3.Error, OSError) as error:
+        copy.unlink(missing_ok=True)
+        raise AnnotatorError(
+            f"{path} is of an older format and a copy of it cannot be saved as {copy} ({error}); "
+            "free some space or make its folder writable."
+        ) from error
+    return copy

@@ -1,0 +1,346 @@
+"""A project: one SQLite file that holds images, proposals, tags, regions and decisions.
+
+Any thread may read and write. There is one writer connection behind a lock, and as many reader
+connections as there are reads at the same time. While the file is open it is in WAL mode, so
+readers never wait for a writer; on close it is one whole file again that can be copied.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import get_args
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.records import Kind, Step
+from annotator.project import files, journal
+from annotator.project.cache import Cache
+from annotator.project.migrations import migrate
+
+_BUSY_MS = 5000
+_CLOSE_WAIT_S = 5.0
+_ALL_KINDS: frozenset[str] = frozenset(get_args(Kind))
+
+Subscriber = Callable[[frozenset[str]], None]
+
+
+class Project:
+    """An open project file. Made by ``create`` or ``open``; a context manager that closes.
+
+    ``path``: the file. ``folder``: the absolute folder of the images. ``cache``: derived bytes,
+    in another file that can always be deleted.
+    """
+
+    def __init__(self, path: Path, writer: sqlite3.Connection, folder: Path) -> None:
+        self.path = path
+        self.folder = folder
+        self.cache = Cache(cache_path(path))
+        self._writer = writer
+        self._lock = threading.RLock()
+        self._readers = threading.Condition()
+        self._idle: list[sqlite3.Connection] = []
+        self._busy: set[sqlite3.Connection] = set()
+        self._closed = False
+        self._subscribers: list[Subscriber] = []
+        self._data_version = self._read_data_version()
+
+    @classmethod
+    def create(cls, path: Path, folder: Path) -> Project:
+        """Make the project file ``path`` for the images in ``folder`` and open it.
+
+        Raises AnnotatorError when ``path`` exists or cannot be written, or when ``folder`` is
+        missing, not a folder or unreadable; then no file is left.
+        """
+        path = path.absolute()
+        folder = files.check_folder(folder)
+        if path.exists():
+            raise AnnotatorError(f"{path} exists already; open it or choose another name.")
+        if not path.parent.is_dir():
+            raise AnnotatorError(f"{path.parent} does not exist; make that folder first.")
+        # Made under another name, so that a kill leaves no half project under this one.
+        draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+        draft.unlink(missing_ok=True)
+        try:
+            with files.translated(path):
+                db = _connect(draft)
+                try:
+                    migrate(db, draft)
+                    _remember_folder(db, path, folder)
+                finally:
+                    db.close()
+            draft.replace(path)
+        except OSError as error:
+            raise AnnotatorError(f"{path} cannot be written ({error.strerror}).") from error
+        finally:
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Project:
+        """Open the project file ``path``.
+
+        Runs that a dead program left as running are marked interrupted. Raises AnnotatorError
+        when the file is missing, a folder, not ours, newer, damaged or read-only; a refused
+        file keeps its bytes.
+        """
+        path = path.absolute()
+        files.inspect(path)
+        with files.translated(path):
+            db = _connect(path)
+            try:
+                # Again: after a crash the newest header may be in the write-ahead log.
+                files.refuse_newer(path, int(db.execute("PRAGMA user_version").fetchone()[0]))
+                _check_content(db, path)
+                migrate(db, path)
+                _settle(db)
+                folder = _recall_folder(db, path)
+            except BaseException:
+                db.close()
+                raise
+        return cls(path, db, folder)
+
+    def close(self) -> None:
+        """Stop all reads, and make the file whole and copyable again. May be called twice.
+
+        When another program has the project open too, the last one to close makes it whole.
+        """
+        with self._lock:
+            with self._readers:
+                if self._closed:
+                    return
+                self._closed = True
+                for reader in self._busy:
+                    reader.interrupt()
+                self._readers.wait_for(lambda: not self._busy, timeout=_CLOSE_WAIT_S)
+                for reader in (*self._idle, *self._busy):
+                    reader.close()
+                self._idle.clear()
+            self._subscribers.clear()
+            # Fails while another program has the file open; then that one does it.
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._writer.execute("PRAGMA busy_timeout = 100")
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._writer.execute("PRAGMA journal_mode = DELETE")
+            self._writer.close()
+        self.cache.close()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transact(self, label: str) -> Iterator[sqlite3.Connection]:
+        """A person's decision: everything written inside is one undo step named ``label``.
+
+        On disk (fsync) when the ``with`` ends. An exception inside rolls everything back and
+        leaves no step; so does a body that changes nothing.
+        """
+        with self._lock, self._transaction("FULL") as db:
+            step = journal.begin(db, label)
+            yield db
+            kinds = journal.end(db, step)
+        self._tell(kinds)
+
+    @contextmanager
+    def write(self, *kinds: Kind) -> Iterator[sqlite3.Connection]:
+        """A machine's write in one transaction: never in the history, never undone.
+
+        ``kinds`` names the rows that change, for the subscribers.
+        """
+        with self._lock, self._transaction("NORMAL") as db:
+            yield db
+        self._tell(frozenset(kinds))
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A read-only connection that sees one state of the project until the ``with`` ends.
+
+        Callable from any thread, many at once. Raises Cancelled when the project is closed
+        meanwhile, AnnotatorError when it was closed before.
+        """
+        with files.translated(self.path):
+            db = self._take_reader()
+            try:
+                db.execute("BEGIN")
+                try:
+                    yield db
+                finally:
+                    if not self._closed and db.in_transaction:
+                        db.execute("ROLLBACK")
+            finally:
+                with self._readers:
+                    self._busy.discard(db)
+                    if self._closed:
+                        db.close()
+                    else:
+                        self._idle.append(db)
+                    self._readers.notify_all()
+
+    def undo(self) -> Step | None:
+        """Take back the newest decision that is not undone yet; None if there is none."""
+        return self._travel(journal.undo)
+
+    def redo(self) -> Step | None:
+        """Do the decision again that was undone last; None if there is none."""
+        return self._travel(journal.redo)
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """Call ``callback`` with the kinds of rows that changed, after each commit, on the thread
+        that committed. Returns a function that ends it."""
+        with self._lock:
+            self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            with self._lock, contextlib.suppress(ValueError):
+                self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def poll(self) -> bool:
+        """Whether another program changed the file since the last call; if so, subscribers are
+        told that everything may have changed. Returns at once, also while a write is going on."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if self._closed:
+                return False
+            version = self._read_data_version()
+            changed = version != self._data_version
+            self._data_version = version
+        finally:
+            self._lock.release()
+        if changed:
+            self._tell(_ALL_KINDS)
+        return changed
+
+    def _read_data_version(self) -> int:
+        return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
+
+    def _travel(
+        self, direction: Callable[[sqlite3.Connection], tuple[Step, frozenset[str]] | None]
+    ) -> Step | None:
+        with self._lock, self._transaction("FULL") as db:
+            moved = direction(db)
+        if moved is None:
+            return None
+        self._tell(moved[1])
+        return moved[0]
+
+    @contextmanager
+    def _transaction(self, synchronous: str) -> Iterator[sqlite3.Connection]:
+        if self._closed:
+            raise AnnotatorError(f"{self.path} is closed.")
+        db = self._writer
+        if db.in_transaction:
+            raise RuntimeError("a transaction of this project is open already on this thread")
+        with files.translated(self.path):
+            db.execute(f"PRAGMA synchronous = {synchronous}")
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def _take_reader(self) -> sqlite3.Connection:
+        with self._readers:
+            if self._closed:
+                raise AnnotatorError(f"{self.path} is closed.")
+            db = self._idle.pop() if self._idle else None
+            if db is None:
+                db = _connect(self.path)
+                db.execute("PRAGMA query_only = ON")
+            self._busy.add(db)
+            return db
+
+    def _tell(self, kinds: frozenset[str]) -> None:
+        if kinds:
+            for callback in tuple(self._subscribers):
+                callback(kinds)
+
+
+def cache_path(path: Path) -> Path:
+    """Where the cache of the project ``path`` is: ``my.annot`` has ``my.annot-cache``."""
+    tail = "-cache" if path.suffix == ".annot" else ".annot-cache"
+    return path.with_name(path.name + tail)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(
+        path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+    )
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA recursive_triggers = ON")  # else REPLACE escapes the journal
+    db.execute("PRAGMA temp_store = MEMORY")
+    db.execute("PRAGMA cache_size = -32000")
+    return db
+
+
+def _check_content(db: sqlite3.Connection, path: Path) -> None:
+    """A cheap look at the schema and one row; a full check takes as long as reading the file."""
+    try:
+        db.execute("SELECT value FROM meta WHERE key = 'folder'").fetchone()
+        db.execute("SELECT max(id) FROM images").fetchone()
+        db.execute("SELECT max(id) FROM steps").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        raise files.damaged(path, "tables are missing") from error
+
+
+def _settle(db: sqlite3.Connection) -> None:
+    """Enter WAL mode; mark runs of dead programs as interrupted when nobody else is here.
+
+    Leaving WAL mode works only for the sole connection, so it tells whether we are alone; then
+    a run that claims to be running is not.
+    """
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        alone = db.execute("PRAGMA journal_mode = DELETE").fetchone()[0] == "delete"
+    except sqlite3.OperationalError:
+        alone = False
+    db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    if alone and db.execute("SELECT 1 FROM runs WHERE status = 'running'").fetchone():
+        db.execute(
+            "UPDATE runs SET status = 'interrupted', ended = ? WHERE status = 'running'",
+            (journal.now(),),
+        )
+    db.execute("PRAGMA journal_mode = WAL")
+
+
+def _remember_folder(db: sqlite3.Connection, path: Path, folder: Path) -> None:
+    """Store the folder absolute, and relative to the project for when both are moved."""
+    try:
+        relative = os.path.relpath(folder, path.parent.resolve())
+    except ValueError:  # on Windows: another drive
+        relative = str(folder)
+    rows = (("folder", str(folder)), ("folder_relative", Path(relative).as_posix()))
+    db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", (*rows, ("made", journal.now())))
+
+
+def _recall_folder(db: sqlite3.Connection, path: Path) -> Path:
+    values = dict(db.execute("SELECT key, value FROM meta"))
+    if "folder" not in values:
+        raise files.damaged(path, "it does not say where its images are")
+    folder = Path(values["folder"])
+    if not folder.is_dir():
+        moved = (path.parent / values.get("folder_relative", ".")).resolve()
+        if moved.is_dir() and moved != path.parent.resolve():
+            return moved
+    return folder

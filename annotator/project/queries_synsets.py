@@ -1,0 +1,252 @@
+"""Reads: the vocabulary, its evidence, and what a merge would do. Re-exported by ``queries``."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.records import Evidence, MergePreview, RawWord, Synset, Tag
+from annotator.project.counts import Count, count, shown_images
+from annotator.project.queries_tags import tags_of
+from annotator.project.words import Words, word_key
+
+
+def _synset(words: Words, root: int, counts: dict[int, Count]) -> Synset:
+    entry = words.entries[root]
+    found = counts[root]
+    members = words.members[root]
+    return Synset(
+        root,
+        entry.name,
+        words.lemmas(root),
+        words.wordnet_id(root),
+        found.support,
+        found.subtree,
+        max(words.entries[id].score for id in members),
+        entry.verdict,
+        words.parents[root],
+        entry.source,
+        # What has images of its own is a word, whoever made it as a mere group.
+        found.support == 0 and all(words.entries[id].inner for id in members),
+    )
+
+
+def synset(db: sqlite3.Connection, id: int) -> Synset:
+    """The synset; of a merged one, what it was merged into. AnnotatorError when unknown."""
+    words = Words(db)
+    root = words.root(id)
+    return _synset(words, root, count(db, words, root))
+
+
+def find_synset(db: sqlite3.Connection, text: str) -> Synset:
+    """The synset with that name, WordNet id, lemma or id.
+
+    Raises AnnotatorError when there is none, or when several have the name or lemma.
+    """
+    words = Words(db)
+    root = find_root(words, text)
+    return _synset(words, root, count(db, words, root))
+
+
+def find_root(words: Words, text: str) -> int:
+    """``find_synset`` without the counts."""
+    found = words.named(text)
+    if not found:
+        wanted = text.strip().lower()
+        found = list(
+            dict.fromkeys(e.root for e in words.entries.values() if e.wordnet_id == wanted)
+        )
+    if not found and text.isascii() and text.isdigit() and int(text) in words.entries:
+        found = [words.root(int(text))]
+    if not found:
+        raise AnnotatorError(
+            f"There is no synset {text} in this project; see them with: annotator vocabulary "
+            "PROJECT"
+        )
+    if len(found) > 1:
+        ids = ", ".join(f"{id} ({words.wordnet_id(id) or 'no WordNet id'})" for id in found)
+        raise AnnotatorError(f"Several synsets are called {text}; name one by its id: {ids}.")
+    return found[0]
+
+
+def vocabulary(db: sqlite3.Connection) -> list[Synset]:
+    """All synsets: by score, the best first, those that only group others last.
+
+    A machine's synset is left out while nothing at or below it passed the filters or was
+    decided, and no person decided on it.
+    """
+    words = Words(db)
+    counts = count(db, words)
+    found = [
+        _synset(words, root, counts) for root in words.members if _visible(words, root, counts)
+    ]
+    found.sort(key=lambda s: (s.inner, -s.score, -s.support, s.name, s.id))
+    return found
+
+
+def _visible(words: Words, root: int, counts: dict[int, Count]) -> bool:
+    members = (words.entries[id] for id in words.members[root])
+    return counts[root].known or any(e.decided or e.source == "person" for e in members)
+
+
+def suggest_words(db: sqlite3.Connection, prefix: str, n: int = 8) -> list[str]:
+    """Names and lemmas of the vocabulary for type-ahead: those that begin with ``prefix``, then
+    those of which a later word does; names first. Rejected words are left out."""
+    start = word_key(prefix)
+    if not start:
+        return []
+    words = Words(db)
+    ranked: list[tuple[bool, bool, float, str]] = []
+    for root in words.matching(prefix):
+        entry = words.entries[root]
+        if entry.verdict == "rejected":
+            continue
+        for at, lemma in enumerate(words.lemmas(root)):
+            key = word_key(lemma)
+            if f" {start}" in f" {key}":
+                ranked.append((not key.startswith(start), at > 0, -entry.score, lemma))
+    ranked.sort()
+    return list(dict.fromkeys(lemma for *_, lemma in ranked))[:n]
+
+
+def check_merge(words: Words, source_ids: Sequence[int], target_id: int) -> tuple[list[int], int]:
+    """(roots of the sources, root of the target) of a merge that makes sense.
+
+    Raises AnnotatorError when a synset is unknown, is the target itself, or is above or below
+    the target in the tree.
+    """
+    target = words.root(target_id)
+    sources = list(dict.fromkeys(words.root(id) for id in source_ids))
+    if not sources:
+        raise AnnotatorError(f"Choose the synsets to merge into {words.name(target)}.")
+    for source in sources:
+        if source == target:
+            raise AnnotatorError(
+                f"{words.name(target)} cannot be merged with itself; choose another synset."
+            )
+        for low, high in ((target, source), (source, target)):
+            if words.is_below(low, high):
+                raise AnnotatorError(
+                    f"{words.name(low)} is below {words.name(high)} in the tree; move it out "
+                    "first or choose another synset."
+                )
+    return sources, target
+
+
+def merge_preview(
+    db: sqlite3.Connection, source_ids: Sequence[int], target_id: int
+) -> MergePreview:
+    """What a merge would touch. ``tags``: tags of the sources; ``images``: images they are on;
+    ``both``: those of them that have the target too. Refuses what ``merge`` refuses."""
+    words = Words(db)
+    sources, target = check_merge(words, source_ids, target_id)
+    per_source = [set(shown_images(db, words, [source])) for source in sources]
+    images = set().union(*per_source)
+    regions = db.execute(
+        "SELECT count(*) FROM regions WHERE synset_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(words.ids(sources)),),
+    ).fetchone()[0]
+    lemmas = [lemma for root in (target, *sources) for lemma in words.lemmas(root)]
+    return MergePreview(
+        words.name(target),
+        tuple(words.name(source) for source in sources),
+        sum(map(len, per_source)),
+        len(images),
+        len(images.intersection(shown_images(db, words, [target]))),
+        int(regions),
+        tuple({word_key(lemma): lemma for lemma in reversed(lemmas)}.values())[::-1],
+    )
+
+
+def evidence(db: sqlite3.Connection, synset_id: int, n: int = 5) -> Evidence:
+    """Why a synset is in the vocabulary: its raw words, and up to ``n`` tags each that are
+    strongest, most doubtful (undecided, nearest to 0.5) and weakest; no image twice.
+
+    Raises AnnotatorError on an unknown synset.
+    """
+    words = Words(db)
+    root = words.root(synset_id)
+    scored = _scores(db, words, root)
+    top = min(n, -(-len(scored) // 3))
+    strongest, rest = scored[:top], scored[top:]
+    low = min(n, -(-len(rest) // 2))
+    weakest, middle = rest[len(rest) - low :], rest[: len(rest) - low]
+    open_ones = [one for one in middle if not one[2]]
+    doubtful = sorted(open_ones, key=lambda one: (abs(one[1] - 0.5), one[0]))[:n]
+    chosen = [one[0] for one in (*strongest, *doubtful, *weakest)]
+    found = {
+        id: tag for id, tags in tags_of(db, chosen).items() for tag in tags if tag.synset_id == root
+    }
+
+    def records(ones: list[tuple[int, float, bool]]) -> tuple[Tag, ...]:
+        return tuple(found[one[0]] for one in ones)
+
+    return Evidence(
+        _synset(words, root, count(db, words, root)),
+        _raw_words(db, words, root),
+        records(strongest),
+        records(sorted(doubtful, key=lambda one: (-one[1], one[0]))),
+        records(weakest),
+    )
+
+
+def _scores(db: sqlite3.Connection, words: Words, root: int) -> list[tuple[int, float, bool]]:
+    """(image id, score, decided) of the machine's tags that passed and are not rejected, the
+    strongest first."""
+    members = json.dumps(words.members[root])
+    verdicts: dict[int, bool] = {}
+    for image_id, accepted in db.execute(
+        "SELECT image_id, max(verdict = 'accepted') FROM tag_decisions "
+        "WHERE synset_id IN (SELECT value FROM json_each(?)) GROUP BY image_id",
+        (members,),
+    ):
+        verdicts[image_id] = bool(accepted)
+    hidden = words.entries[root].verdict == "rejected"
+    rows = db.execute(
+        "SELECT t.image_id, max(t.score) AS best FROM tags t JOIN images i ON i.id = t.image_id "
+        "WHERE t.kept = 1 AND i.missing = 0 "
+        "AND t.synset_id IN (SELECT value FROM json_each(?)) "
+        "GROUP BY t.image_id ORDER BY best DESC, t.image_id",
+        (members,),
+    )
+    if hidden:
+        return []
+    return [(id, s, id in verdicts) for id, s in rows if verdicts.get(id, True)]
+
+
+def _raw_words(db: sqlite3.Connection, words: Words, root: int) -> tuple[RawWord, ...]:
+    dropped: Counter[str] = Counter()
+    why: dict[str, Counter[str]] = {}
+    members = json.dumps(words.members[root])
+    for text, reason, number in db.execute(
+        "SELECT l.text, coalesce(t.reason, 'dropped'), count(*) FROM labels l "
+        "JOIN proposals p ON p.label_id = l.id "
+        "JOIN tags t ON t.image_id = p.image_id AND t.synset_id = l.synset_id AND t.kept = 0 "
+        "WHERE l.synset_id IN (SELECT value FROM json_each(?)) GROUP BY l.text, t.reason",
+        (members,),
+    ):
+        dropped[text] += number
+        why.setdefault(text, Counter())[reason] += number
+    counts: Counter[str] = Counter()
+    reasons: dict[str, dict[str, None]] = {}
+    for text, reason, synset_id, number in db.execute(
+        "SELECT l.text, l.reason, l.synset_id, "
+        "(SELECT count(*) FROM proposals p WHERE p.label_id = l.id) FROM labels l "
+        "WHERE l.synset_id IN (SELECT value FROM json_each(?)) ORDER BY l.id",
+        (members,),
+    ):
+        counts[text] += number
+        parts = reasons.setdefault(text, {})
+        if reason:
+            parts[reason] = None
+        if synset_id != root:
+            parts[f"merged from {words.name(synset_id)}"] = None
+    for text, number_of in why.items():
+        reasons[text][f"dropped: {number_of.most_common(1)[0][0]}"] = None
+    return tuple(
+        RawWord(text, number, dropped[text], "; ".join(reasons[text]))
+        for text, number in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    )

@@ -1,0 +1,216 @@
+"""What machines make of proposals: labels, synsets, tags, regions. Re-exported by ``store``."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from annotator.core.records import Rle
+from annotator.project.words import word_key
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """A machine's tag. ``score`` and ``probability`` in [0, 1]; ``seen``: names of the crops;
+    ``reason``: the filter that dropped it, where ``kept`` is False."""
+
+    image_id: int
+    synset_id: int
+    score: float
+    probability: float | None
+    occurrence: int
+    crops: int
+    seen: tuple[str, ...]
+    kept: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRow:
+    """A machine's mask. ``bbox``: x, y, width, height in pixels. ``score`` and ``threshold`` are
+    raw similarities of the Grounder. ``prompt``: how the refiner was asked, as JSON."""
+
+    image_id: int
+    synset_id: int
+    rle: Rle
+    bbox: tuple[int, int, int, int]
+    area: int
+    score: float | None = None
+    threshold: float | None = None
+    prompt: Mapping[str, Any] = field(default_factory=dict)
+
+
+def ensure_label(db: sqlite3.Connection, text: str, wordnet_id: str | None = None) -> int:
+    """Id of the raw string, added if it is new."""
+    key = (text, wordnet_id or "")
+    row = db.execute("SELECT id FROM labels WHERE text = ? AND wordnet_id = ?", key).fetchone()
+    if row is None:
+        row = db.execute(
+            "INSERT INTO labels (text, wordnet_id) VALUES (?, ?) RETURNING id", key
+        ).fetchone()
+    return int(row[0])
+
+
+def set_label(db: sqlite3.Connection, label_id: int, synset_id: int | None, reason: str) -> None:
+    """The raw string belongs to that synset (None: to none), for ``reason``."""
+    db.execute(
+        "UPDATE labels SET synset_id = ?, reason = ? WHERE id = ?", (synset_id, reason, label_id)
+    )
+
+
+def ensure_synset(
+    db: sqlite3.Connection,
+    name: str,
+    *,
+    wordnet_id: str | None = None,
+    lemmas: Sequence[str] = (),
+    inner: bool = False,
+    score: float = 0.0,
+) -> int:
+    """Id of the synset, added if it is new; what is there gets ``inner`` and ``score``.
+
+    Known by its WordNet id, or without one by its name as it was made. A name that a person gave
+    later does not matter, so a run finds its synsets again after a rename. A synset that a
+    person made is used, but its row is not touched.
+    """
+    if wordnet_id:
+        rows = db.execute(
+            "SELECT id, source FROM synsets WHERE wordnet_id = ? ORDER BY id", (wordnet_id,)
+        ).fetchall()
+    else:
+        key = word_key(name)
+        rows = [
+            row[:2]
+            for row in db.execute(
+                "SELECT id, source, name FROM synsets WHERE wordnet_id IS NULL ORDER BY id"
+            )
+            if word_key(row[2]) == key
+        ]
+    if rows:
+        synset_id, source = rows[0]
+        if source == "person":
+            return int(synset_id)
+        db.execute(
+            "UPDATE synsets SET inner = ?, score = ? WHERE id = ?", (inner, score, synset_id)
+        )
+    else:
+        synset_id = db.execute(
+            "INSERT INTO synsets (name, wordnet_id, source, inner, score) "
+            "VALUES (?, ?, 'machine', ?, ?)",
+            (name, wordnet_id, inner, score),
+        ).lastrowid
+    db.executemany(
+        "INSERT OR IGNORE INTO lemmas (synset_id, lemma, position, source) "
+        "VALUES (?, ?, ?, 'machine')",
+        [(synset_id, lemma, i) for i, lemma in enumerate(dict.fromkeys((name, *lemmas)))],
+    )
+    return int(synset_id or 0)
+
+
+def set_parents(db: sqlite3.Connection, parents: Mapping[int, int | None]) -> None:
+    """The machine's tree: synset id -> parent id. Where a person moved a synset, that counts."""
+    db.executemany(
+        "UPDATE synsets SET parent = ? WHERE id = ?", ((up, id) for id, up in parents.items())
+    )
+
+
+def set_scores(db: sqlite3.Connection, rows: Iterable[tuple[int, float, bool]]) -> None:
+    """(synset id, ranking score >= 0, whether it only groups others)."""
+    db.executemany(
+        "UPDATE synsets SET score = ?, inner = ? WHERE id = ?",
+        ((score, inner, id) for id, score, inner in rows),
+    )
+
+
+def set_tags(
+    db: sqlite3.Connection,
+    rows: Iterable[TagRow],
+    *,
+    run_id: int | None = None,
+    images: Iterable[int] = (),
+) -> None:
+    """Drop all machine tags of ``images``, then write ``rows``. Decisions are elsewhere, and
+    so are untouched."""
+    clear_tags(db, images)
+    db.executemany(
+        "INSERT OR REPLACE INTO tags (image_id, synset_id, score, probability, occurrence, crops, "
+        "seen, kept, reason, run_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                row.image_id,
+                row.synset_id,
+                row.score,
+                row.probability,
+                row.occurrence,
+                row.crops,
+                json.dumps(row.seen),
+                row.kept,
+                row.reason,
+                run_id,
+            )
+            for row in rows
+        ),
+    )
+
+
+def clear_tags(db: sqlite3.Connection, image_ids: Iterable[int] | None = None) -> None:
+    """Drop the machine tags of these images, or all (None)."""
+    if image_ids is None:
+        db.execute("DELETE FROM tags")
+    else:
+        db.executemany("DELETE FROM tags WHERE image_id = ?", ((id,) for id in image_ids))
+
+
+def add_regions(
+    db: sqlite3.Connection, rows: Iterable[RegionRow], *, run_id: int | None = None
+) -> list[int]:
+    """Store a machine's masks; their ids in the same order."""
+    return [insert_region(db, row, source="machine", run_id=run_id) for row in rows]
+
+
+def insert_region(
+    db: sqlite3.Connection, row: RegionRow, *, source: str, run_id: int | None = None
+) -> int:
+    """One row of regions; its id."""
+    cursor = db.execute(
+        "INSERT INTO regions (image_id, synset_id, counts, height, width, x, y, w, h, area, "
+        "score, threshold, source, run_id, prompt) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            row.image_id,
+            row.synset_id,
+            row.rle.counts,
+            row.rle.height,
+            row.rle.width,
+            *row.bbox,
+            row.area,
+            row.score,
+            row.threshold,
+            source,
+            run_id,
+            json.dumps(dict(row.prompt), sort_keys=True),
+        ),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def drop_regions(db: sqlite3.Connection, image_id: int, synset_id: int | None = None) -> int:
+    """Delete the machine's masks of an image (of one synset) that a newer run replaces.
+
+    What a person ever decided on stays, even if that was undone, since redo must find it.
+    Returns how many went.
+    """
+    return db.execute(
+        "WITH roots (id, root) AS (SELECT s.id, coalesce(d.root, s.id) "
+        "FROM synsets s LEFT JOIN synset_decisions d ON d.synset_id = s.id) "
+        "DELETE FROM regions WHERE image_id = ?1 AND source = 'machine' "
+        "AND (?2 IS NULL OR synset_id IN "
+        "(SELECT id FROM roots WHERE root = (SELECT root FROM roots WHERE id = ?2))) "
+        "AND NOT EXISTS (SELECT 1 FROM region_decisions d WHERE d.region_id = regions.id) "
+        "AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.tbl = 'region_decisions' "
+        "AND j.key = json_object('region_id', regions.id))",
+        (image_id, synset_id),
+    ).rowcount

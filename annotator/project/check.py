@@ -33,7 +33,10 @@ def missing_images(db: sqlite3.Connection) -> list[Image]:
         "OR EXISTS (SELECT 1 FROM regions AS r JOIN region_decisions AS d ON d.region_id = r.id "
         "WHERE r.image_id = images.id AND d.verdict = 'accepted')) ORDER BY path"
     )
-    return [Image(*row, missing=True) for row in rows]
+    return [
+        Image(key, path, size, digest, width, height, error, missing=True)
+        for key, path, size, digest, width, height, error in rows
+    ]
 
 
 def _first_of(found: Iterator[str]) -> list[str]:

@@ -254,7 +254,7 @@ class Project:
                 yield db
                 db.execute("COMMIT")
             except BaseException:
-                if db.in_transaction:
+                if self._writer.in_transaction:
                     db.execute("ROLLBACK")
                 raise
 
@@ -335,12 +335,13 @@ def _remember_folder(db: sqlite3.Connection, path: Path, folder: Path) -> None:
 
 
 def _recall_folder(db: sqlite3.Connection, path: Path) -> Path:
-    values = dict(db.execute("SELECT key, value FROM meta"))
+    """The folder, or where it is relative to the project when both were moved together."""
+    values: dict[str, str] = dict(db.execute("SELECT key, value FROM meta").fetchall())
     if "folder" not in values:
         raise files.damaged(path, "it does not say where its images are")
     folder = Path(values["folder"])
-    if not folder.is_dir():
-        moved = (path.parent / values.get("folder_relative", ".")).resolve()
-        if moved.is_dir() and moved != path.parent.resolve():
+    if not folder.is_dir() and "folder_relative" in values:
+        moved = (path.parent / values["folder_relative"]).resolve()
+        if moved.is_dir():
             return moved
     return folder

@@ -37,7 +37,8 @@ class ImageMark:
 
 def to_image(row: tuple[Any, ...]) -> Image:
     """A row of ``IMAGE_COLUMNS`` as a record."""
-    return Image(*row[:7], bool(row[7]))
+    values = [*row[:7], bool(row[7])]
+    return Image(*values)
 
 
 def image(db: sqlite3.Connection, id: int) -> Image:

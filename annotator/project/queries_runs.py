@@ -32,7 +32,8 @@ class Label:
 
 def to_run(row: tuple[Any, ...]) -> Run:
     """A row of ``RUNS`` as a record."""
-    return Run(*row[:3], json.loads(row[3]), json.loads(row[4]), *row[5:])
+    values = [*row[:3], json.loads(row[3]), json.loads(row[4]), *row[5:]]
+    return Run(*values)
 
 
 def runs(db: sqlite3.Connection) -> list[Run]:
@@ -92,7 +93,8 @@ def proposals(
         (run_id, image_id),
     )
     for row in rows:
-        yield Proposal(*row[:6], tuple(json.loads(row[6])), row[7] or None)
+        values = [*row[:6], tuple(json.loads(row[6])), row[7] or None]
+        yield Proposal(*values)
 
 
 def labels(db: sqlite3.Connection) -> list[Label]:

@@ -219,10 +219,9 @@ def _region(row: tuple[Any, ...]) -> Region:
     # A mask of something that is not there is rejected, unless the person said otherwise.
     if row[16] is None and row[17] is not None and "accepted" not in row[17]:
         verdict = "rejected"
-    return Region(
-        *row[:5], Rle(row[5], row[6], row[7]), (row[8], row[9], row[10], row[11]), *row[12:15],
-        verdict, row[15],
-    )  # fmt: skip
+    rle, box = Rle(row[5], row[6], row[7]), (row[8], row[9], row[10], row[11])
+    values = [*row[:5], rle, box, *row[12:15], verdict, row[15]]
+    return Region(*values)
 
 
 def region(db: sqlite3.Connection, id: int) -> Region:

@@ -22,7 +22,8 @@ def word_key(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of synsets with its decision. ``root`` is where its chain of merges ends."""
+    """A row of synsets with its decision. ``root`` is where its chain of merges ends.
+    ``parent_by_person``, ``inner`` and ``decided`` are 0 or 1, as SQLite gives them."""
 
     id: int
     root: int
@@ -30,12 +31,12 @@ class Entry:
     made_name: str
     wordnet_id: str | None
     parent: int | None
-    parent_by_person: bool
+    parent_by_person: int
     verdict: Verdict
     source: Source
-    inner: bool
+    inner: int
     score: float
-    decided: bool
+    decided: int
 
 
 class Words:
@@ -52,9 +53,7 @@ class Words:
             "coalesce(d.verdict, 'unknown'), s.source, s.inner, s.score, d.synset_id IS NOT NULL "
             "FROM synsets s LEFT JOIN synset_decisions d ON d.synset_id = s.id ORDER BY s.id"
         ):
-            entry = Entry(
-                *row[:6], bool(row[6]), row[7], row[8], bool(row[9]), row[10], bool(row[11])
-            )
+            entry = Entry(*row)
             self.entries[entry.id] = entry
             group = self.members.setdefault(entry.root, [])
             if entry.id == entry.root:

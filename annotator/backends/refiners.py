@@ -27,7 +27,7 @@ SURE_INSIDE, SURE_OUTSIDE = 0.85, 0.15
 ITERATIONS = 4
 #: A part smaller than this share of the largest one is dropped; so is a hole smaller than this
 #: share of the mask, all larger ones are real.
-ISLAND, HOLE = 0.15, 0.01
+ISLAND, HOLE = 0.1, 0.01
 _SEED = 1
 
 

@@ -1,0 +1,226 @@
+"""What the views of one open project share: facts that changed, selection, and the way to work.
+
+Views never touch the project themselves: ``read`` for facts, ``work`` for files and models,
+``act`` for decisions. All callbacks and signals arrive on the UI thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from annotator.core.errors import AnnotatorError, Cancelled
+from annotator.core.records import Step
+from annotator.gui.faults import in_words
+from annotator.gui.jobs import Jobs
+from annotator.gui.models import Models
+from annotator.gui.workers import Done, Pool, Task
+from annotator.project.project import Project
+
+T = TypeVar("T")
+View = Literal["images", "vocabulary", "gallery"]
+
+#: While a job writes, views hear of it at most this often.
+_COALESCE_MS = 150
+#: How often to look whether another process wrote to the project.
+_POLL_MS = 1000
+
+
+class Session(QObject):
+    """One open project. ``close`` it before the project's window goes."""
+
+    changed = Signal(object)  # frozenset[Kind]
+    image_changed = Signal(object)  # int | None
+    synset_changed = Signal(object)  # int | None
+    view_changed = Signal(str)
+    theme_changed = Signal()
+    message = Signal(str, str)  # "info" | "error", one sentence
+    settled = Signal()  # nothing is being read, worked on or written
+
+    _committed = Signal(object, bool)
+
+    def __init__(self, project: Project, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.project = project
+        self.jobs = Jobs(self)
+        self.models = Models()
+        self._image: int | None = None
+        self._synset: int | None = None
+        self._view: View = "images"
+        self._closed = False
+        self._readers = Pool("reader", 2, self)
+        self._workers = Pool("worker", 2, self)
+        self._decisions = Pool("decisions", 1, self, in_order=True)
+        for pool in self._pools:
+            pool.idle.connect(self._maybe_settled)
+        self._waiting: frozenset[str] = frozenset()
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_COALESCE_MS)
+        self._later.timeout.connect(self._flush)
+        self._committed.connect(self._heard, Qt.ConnectionType.QueuedConnection)
+        self._unsubscribe = project.subscribe(self._on_commit)
+        self._poll = QTimer(self)
+        self._poll.setInterval(_POLL_MS)
+        self._poll.timeout.connect(project.poll)
+        self._poll.start()
+
+    # --- work
+
+    def read(
+        self,
+        fn: Callable[[sqlite3.Connection], T],
+        done: Callable[[T], object],
+        *,
+        key: str = "",
+    ) -> None:
+        """Facts of the project, read on a worker. Of two reads of a key only the newer answers."""
+
+        def run() -> T:
+            with self.project.read() as db:
+                return fn(db)
+
+        self._readers.put(Task(run, done, self._report, key))
+
+    def work(
+        self,
+        fn: Callable[[], T],
+        done: Callable[[T], object],
+        *,
+        key: str = "",
+        priority: int = 0,
+        failed: Callable[[Exception], object] | None = None,
+    ) -> None:
+        """Decoding and models, on a worker; higher priority first, then the newest."""
+        self._workers.put(Task(fn, done, failed or self._report, key), priority)
+
+    def act(
+        self,
+        fn: Callable[..., T],
+        *args: Any,
+        done: Callable[[T], object] | None = None,
+        failed: Callable[[AnnotatorError], object] | None = None,
+    ) -> None:
+        """A person's decision: ``fn(project, *args)`` on the decisions thread, in order. It is on
+        disk when ``done`` is called. ``failed`` gets an AnnotatorError; else it becomes a message.
+        """
+
+        def refuse(error: Exception) -> None:
+            if failed is not None and isinstance(error, AnnotatorError):
+                failed(error)
+            else:
+                self._report(error)
+
+        callback: Done | None = done
+        self._decisions.put(Task(lambda: fn(self.project, *args), callback, refuse, ""))
+
+    def undo(self) -> None:
+        """Take back the last decision and say which."""
+        from annotator.operations import history
+
+        self.act(history.undo, done=lambda step: self._stepped("Undone", "undo", step))
+
+    def redo(self) -> None:
+        """Do again what was undone last and say which."""
+        from annotator.operations import history
+
+        self.act(history.redo, done=lambda step: self._stepped("Done again", "redo", step))
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is being read, worked on, written or run."""
+        return (
+            all(pool.pending == 0 for pool in self._pools)
+            and not self.jobs.running
+            and not self._waiting
+        )
+
+    # --- selection
+
+    @property
+    def image(self) -> int | None:
+        return self._image
+
+    @property
+    def synset(self) -> int | None:
+        return self._synset
+
+    @property
+    def view(self) -> View:
+        return self._view
+
+    def select_image(self, image_id: int | None) -> None:
+        if image_id != self._image:
+            self._image = image_id
+            self.image_changed.emit(image_id)
+
+    def select_synset(self, synset_id: int | None) -> None:
+        if synset_id != self._synset:
+            self._synset = synset_id
+            self.synset_changed.emit(synset_id)
+
+    def select_view(self, view: View) -> None:
+        if view != self._view:
+            self._view = view
+            self.view_changed.emit(view)
+
+    # --- the end
+
+    def close(self) -> None:
+        """Stop jobs, finish every decision that was asked for, and close the project."""
+        if self._closed:
+            return
+        self._closed = True
+        self._poll.stop()
+        self._later.stop()
+        self._unsubscribe()
+        self._decisions.close(finish=True)
+        self.jobs.close()
+        self._workers.close(finish=False)
+        self._readers.close(finish=False)
+        self.project.close()
+
+    # --- inside
+
+    @property
+    def _pools(self) -> tuple[Pool, Pool, Pool]:
+        return self._readers, self._workers, self._decisions
+
+    def _on_commit(self, kinds: frozenset[str]) -> None:
+        # Called on whichever thread committed; a person's own decision shows at once.
+        self._committed.emit(kinds, self._decisions.owns(threading.current_thread()))
+
+    def _heard(self, kinds: frozenset[str], urgent: bool) -> None:
+        if self._closed:
+            return
+        self._waiting |= kinds
+        if urgent or not self.jobs.running:
+            self._flush()
+        elif not self._later.isActive():
+            self._later.start()
+
+    def _flush(self) -> None:
+        kinds, self._waiting = self._waiting, frozenset()
+        self._later.stop()
+        if kinds:
+            self.changed.emit(kinds)
+        self._maybe_settled()
+
+    def _maybe_settled(self) -> None:
+        if self.idle:
+            self.settled.emit()
+
+    def _report(self, error: object) -> None:
+        if self._closed or isinstance(error, Cancelled):
+            return
+        if isinstance(error, AnnotatorError):
+            self.message.emit("error", str(error))
+        elif isinstance(error, BaseException):
+            self.message.emit("error", in_words(error, "That did not work"))
+
+    def _stepped(self, word: str, verb: str, step: Step | None) -> None:
+        self.message.emit("info", f"{word}: {step.label}" if step else f"Nothing to {verb}.")

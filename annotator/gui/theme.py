@@ -48,9 +48,9 @@ DARK = Tokens(
     muted="#9aa3b0",
     accent="#4f9dff",
     on_accent="#0b1320",
-    selected="#26395a",
+    selected="#1e2e49",
     yes="#3fb27f",
-    no="#e5695e",
+    no="#ee7a6f",
     doubt="#e0a33e",
 )
 LIGHT = Tokens(
@@ -61,12 +61,12 @@ LIGHT = Tokens(
     line="#d8dce3",
     text="#1b1f26",
     muted="#5d6673",
-    accent="#1668d6",
+    accent="#1565d1",
     on_accent="#ffffff",
-    selected="#dbe8fb",
-    yes="#1d8a5b",
-    no="#c4453a",
-    doubt="#a86f0d",
+    selected="#e0ebfc",
+    yes="#146b46",
+    no="#b0382e",
+    doubt="#86570a",
 )
 
 _mode: Mode = "system"

@@ -49,7 +49,11 @@ class ProposeOptions:
 
     def __post_init__(self) -> None:
         _choice("grid", self.grid, GRIDS)
-        for name, value in (("samples", self.samples), ("top", self.top), ("limit", self.limit)):
+        for name, value in (
+            ("samples", self.samples),
+            ("labels", self.top),
+            ("images", self.limit),
+        ):
             if value is not None and value < 1:
                 raise AnnotatorError(f"The number of {name} is {value}: it must be 1 or more.")
         _ = self.vocabulary  # checks the rest

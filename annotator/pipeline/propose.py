@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from annotator.backends.protocols import Pixels, PreparingTagger, Tagger
 from annotator.core import images, scoring
@@ -84,19 +84,20 @@ def propose(
         yield from _run(project, began, pack.tagger(), options, pace)
     seconds = time.monotonic() - start
     looked = pace.done - began.skipped
-    result: dict[str, object] = {}
+    made: dict[str, Any] = {}
     for progress in vocabulary.build(project, options.vocabulary):
-        result.update(progress.result or {})
+        made.update(progress.result or {})
         if progress.result is None:
             yield progress
-    result |= {
-        "done": looked - len(pace.failures),
-        "seconds": time.monotonic() - start,
-        "run": began.run,
-        "skipped": began.skipped,
-        "images_per_second": looked / seconds if seconds > 0 else 0.0,
-    }
-    yield pace.last(**result)
+    yield pace.last(
+        done=looked - len(pace.failures),
+        seconds=time.monotonic() - start,
+        run=began.run,
+        skipped=began.skipped,
+        images_per_second=looked / seconds if seconds > 0 else 0.0,
+        synsets=made["synsets"],
+        tags=made["tags"],
+    )
 
 
 def _run(
@@ -108,7 +109,7 @@ def _run(
 ) -> Iterator[Progress]:
     grouper = vocabulary.Grouper(options.vocabulary)
     batch: list[_Job] = []
-    with runs.finishing(project, began.run):
+    with vocabulary.ranking(project), runs.finishing(project, began.run):
         for job in _answered(project, tagger, began.pending, options):
             batch.append(job)
             pace.step(job.failed)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from annotator.core import scoring
@@ -68,6 +69,16 @@ def rank(project: Project) -> tuple[int, int]:
         parents = {known[child]: known.get(above or "") for child, above in tree.parent.items()}
         store.set_parents(db, parents)
     return sum(1 for one in sums if one.support), len(tree.inner)
+
+
+@contextmanager
+def ranking(project: Project) -> Iterator[None]:
+    """Ranks what there is when the work inside is stopped: its tags are to be seen, too."""
+    try:
+        yield
+    except GeneratorExit:
+        rank(project)
+        raise
 
 
 @dataclass(frozen=True, slots=True)

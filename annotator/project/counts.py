@@ -47,22 +47,22 @@ class _Sets:
             )
         }
         gone = db.execute("SELECT json_group_array(id) FROM images WHERE missing = 1").fetchone()
-        self._there = ~_bits(gone[0])
+        self._there = ~bits(gone[0])
 
     def of(self, members: Sequence[int]) -> tuple[int, int, int]:
         """(kept, accepted, rejected) as bits: accepted where any member is, rejected where all
         that was decided says so."""
         kept = accepted = rejected = 0
         for id in members:
-            kept |= _bits(self._kept.get(id))
-            accepted |= _bits(self._decided.get((id, "accepted")))
-            rejected |= _bits(self._decided.get((id, "rejected")))
+            kept |= bits(self._kept.get(id))
+            accepted |= bits(self._decided.get((id, "accepted")))
+            rejected |= bits(self._decided.get((id, "rejected")))
         there = self._there
         return kept & there, accepted & there, rejected & ~accepted & there
 
 
-def _bits(ids: str | None) -> int:
-    """A JSON list of ids as a number with those bits set."""
+def bits(ids: str | None) -> int:
+    """A JSON list of ids as a number with those bits set; 0 for none."""
     if not ids or ids == "[]":
         return 0
     numbers: list[int] = json.loads(ids)
@@ -108,16 +108,60 @@ def _bottom_up(words: Words, roots: Sequence[int] | dict[int, list[int]]) -> lis
     return order
 
 
-def shown_images(db: sqlite3.Connection, words: Words, roots: Sequence[int]) -> list[int]:
-    """Ids of images where one of the roots is tagged and not rejected, by id."""
+def shown(db: sqlite3.Connection, words: Words, roots: Sequence[int]) -> int:
+    """Images where one of the roots is tagged and not rejected, as bits."""
     if not roots:
-        return []
+        return 0
     sets = _Sets(db, words.ids(roots))
-    shown = 0
+    images = 0
     for root in roots:
         kept, accepted, rejected = sets.of(words.members[root])
-        shown |= (kept & ~rejected) | accepted
-    field = shown.to_bytes((shown.bit_length() + 7) // 8, "little")
+        images |= (kept & ~rejected) | accepted
+    return images
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """Images as bits. ``tagged``: a tag passed the filters or was accepted. ``undecided``: one
+    that passed was not decided; ``doubtful``: such a one has a score in the given range."""
+
+    tagged: int
+    undecided: int
+    doubtful: int
+
+
+def reviewed(db: sqlite3.Connection, words: Words, doubt: tuple[float, float]) -> Reviewed:
+    """How far each image is reviewed; tags of rejected words do not count."""
+    sets = _Sets(db, None)
+    between = dict(
+        db.execute(
+            "SELECT synset_id, json_group_array(image_id) FROM tags INDEXED BY tags_synset "
+            "WHERE kept = 1 AND score BETWEEN ? AND ? GROUP BY synset_id",
+            doubt,
+        ).fetchall()
+    )
+    tagged = undecided = doubtful = 0
+    for root, members in words.members.items():
+        if words.entries[root].verdict == "rejected":
+            continue
+        kept, accepted, rejected = sets.of(members)
+        tagged |= kept | accepted
+        decided = accepted | rejected
+        undecided |= kept & ~decided
+        for id in members:
+            doubtful |= bits(between.get(id)) & ~decided
+    return Reviewed(tagged, undecided, doubtful & undecided)
+
+
+def ids(images: int) -> list[int]:
+    """The ids whose bits are set, ascending."""
+    field = images.to_bytes((images.bit_length() + 7) // 8, "little")
     return [
         at * 8 + bit for at, byte in enumerate(field) if byte for bit in range(8) if byte >> bit & 1
     ]
+
+
+def only(order: Sequence[int], images: int) -> list[int]:
+    """Those of ``order`` whose bits are set, in that order."""
+    field = images.to_bytes(max(order, default=0) // 8 + 1, "little")
+    return [id for id in order if field[id >> 3] >> (id & 7) & 1]

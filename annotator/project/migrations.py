@@ -27,6 +27,8 @@ _TABLES = (
         error TEXT,
         missing INTEGER NOT NULL DEFAULT 0 CHECK (missing IN (0, 1)))""",
     "CREATE INDEX images_hash ON images (hash) WHERE hash IS NOT NULL",
+    # Holds the list of the images in order, so that it is read without the table.
+    "CREATE INDEX images_listed ON images (path) WHERE missing = 0",
     "CREATE INDEX images_missing ON images (missing) WHERE missing = 1",
     "CREATE INDEX images_error ON images (id) WHERE error IS NOT NULL",
     """CREATE TABLE runs (

@@ -33,6 +33,7 @@ from annotator.project.queries_synsets import (
     evidence,
     find_synset,
     merge_preview,
+    ranked,
     suggest_words,
     synset,
     vocabulary,
@@ -119,7 +120,7 @@ def status(db: sqlite3.Connection) -> dict[str, Any]:
         "unreadable": unreadable,
         # Append-only, so the last number is the count; counting millions of rows is slow.
         "proposals": db.execute("SELECT coalesce(max(id), 0) FROM proposals").fetchone()[0],
-        "synsets": sum(not s.inner and s.verdict != "rejected" for s in vocabulary(db)),
+        "synsets": sum(not s.inner and s.verdict != "rejected" for s in ranked(words, counts)),
         "tags": sum(counts[r].tags for r in alive),
         "regions": regions_,
         "accepted": {

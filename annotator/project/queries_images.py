@@ -16,7 +16,7 @@ from typing import Any
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Image
-from annotator.project.counts import shown_images
+from annotator.project import counts
 from annotator.project.words import Words
 
 #: Scores of an undecided tag that make its image doubtful, both ends included.
@@ -95,40 +95,30 @@ def find_image(db: sqlite3.Connection, text: str) -> Image:
     return to_image(rows[0])
 
 
-def _conditions(words: Words) -> dict[str, str]:
-    """Status -> SQL over images i. Conditions stop at the first tag that decides them."""
-    rejected = ",".join(map(str, words.rejected()))
-    own = f"t.image_id = i.id AND t.kept = 1 AND t.synset_id NOT IN ({rejected})"
-    if any(len(group) > 1 for group in words.members.values()):
-        # A decision on any member of a merged synset decides the tag.
-        decided = (
-            "SELECT 1 FROM tag_decisions x LEFT JOIN synset_decisions xd "
-            "ON xd.synset_id = x.synset_id WHERE x.image_id = t.image_id "
-            "AND coalesce(xd.root, x.synset_id) = coalesce("
-            "(SELECT d.root FROM synset_decisions d WHERE d.synset_id = t.synset_id), t.synset_id)"
-        )
-    else:
-        decided = (
-            "SELECT 1 FROM tag_decisions x WHERE x.image_id = t.image_id "
-            "AND x.synset_id = t.synset_id"
-        )
-    undecided = f"EXISTS (SELECT 1 FROM tags t WHERE {own} AND NOT EXISTS ({decided}))"
-    doubtful = (
-        f"EXISTS (SELECT 1 FROM tags t WHERE {own} AND t.score BETWEEN {DOUBTFUL[0]} "
-        f"AND {DOUBTFUL[1]} AND NOT EXISTS ({decided}))"
+def listed(db: sqlite3.Connection) -> list[int]:
+    """Ids of all images that are there, in path order."""
+    rows = db.execute(
+        "SELECT id FROM images INDEXED BY images_listed WHERE missing = 0 ORDER BY path"
     )
-    any_tag = (
-        f"(EXISTS (SELECT 1 FROM tags t WHERE {own}) OR EXISTS (SELECT 1 FROM tag_decisions x "
-        f"WHERE x.image_id = i.id AND x.verdict = 'accepted' AND x.synset_id NOT IN ({rejected})))"
-    )
-    readable = "i.error IS NULL"
+    return [row[0] for row in rows.fetchall()]
+
+
+def _by_status(db: sqlite3.Connection, words: Words) -> dict[str, int]:
+    """Status -> images as bits; missing ones may be among them."""
+    found = counts.reviewed(db, words, DOUBTFUL)
+    unreadable = _select(db, "error IS NOT NULL", ())
     return {
-        "unreadable": "i.error IS NOT NULL",
-        "unreviewed": f"{readable} AND {undecided}",
-        "doubtful": f"{readable} AND {doubtful}",
-        "reviewed": f"{readable} AND {any_tag} AND NOT {undecided}",
-        "no tags": f"{readable} AND NOT {any_tag}",
+        "unreadable": unreadable,
+        "unreviewed": found.undecided & ~unreadable,
+        "doubtful": found.doubtful & ~unreadable,
+        "reviewed": found.tagged & ~found.undecided & ~unreadable,
+        "no tags": _select(db, "error IS NULL", ()) & ~found.tagged,
     }
+
+
+def _select(db: sqlite3.Connection, where: str, values: tuple[str, ...]) -> int:
+    row = db.execute(f"SELECT json_group_array(id) FROM images WHERE {where}", values).fetchone()
+    return counts.bits(row[0])
 
 
 def image_ids(
@@ -143,46 +133,29 @@ def image_ids(
     """
     if status is not None and status not in STATUSES:
         raise ValueError(f"{status} is no status of an image")
-    where = ["i.missing = 0"]
-    values: list[str] = []
+    order = listed(db)
     terms = text.split()
-    if terms or status or synset is not None:
-        words = Words(db)
-        if status:
-            where.append(_conditions(words)[status])
-        if synset is not None:
-            roots = words.subtree(words.root(synset))
-            where.append("i.id IN (SELECT value FROM json_each(?))")
-            values.append(json.dumps(shown_images(db, words, list(roots))))
-        for term in terms:
-            where.append("(i.path LIKE ? ESCAPE '\\' OR i.id IN (SELECT value FROM json_each(?)))")
-            escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            values.append(f"%{escaped}%")
-            values.append(json.dumps(shown_images(db, words, words.matching(term))))
-    rows = db.execute(
-        f"SELECT i.id FROM images i WHERE {' AND '.join(where)} ORDER BY i.path", values
-    )
-    return [row[0] for row in rows]
+    if not (terms or status or synset is not None):
+        return order
+    words = Words(db)
+    fits = -1
+    if status == "unreadable":
+        fits &= _select(db, "error IS NOT NULL", ())
+    elif status:
+        fits &= _by_status(db, words)[status]
+    if synset is not None:
+        fits &= counts.shown(db, words, list(words.subtree(words.root(synset))))
+    for term in terms:
+        escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        in_path = _select(db, "missing = 0 AND path LIKE ? ESCAPE '\\'", (f"%{escaped}%",))
+        fits &= in_path | counts.shown(db, words, words.matching(term))
+    there = counts.bits(json.dumps(order))
+    return counts.only(order, fits & there)
 
 
 def status_counts(db: sqlite3.Connection) -> dict[str, int]:
     """How many images have each status, and "all". Doubtful ones are unreviewed ones too."""
-    conditions = _conditions(Words(db))
-    row = db.execute(
-        "SELECT count(*), coalesce(sum(unreviewed), 0), coalesce(sum(doubtful), 0), "
-        "coalesce(sum(none), 0), coalesce(sum(unreadable), 0) FROM (SELECT "
-        f"{conditions['unreadable']} AS unreadable, "
-        f"CASE WHEN i.error IS NULL THEN {conditions['unreviewed']} END AS unreviewed, "
-        f"CASE WHEN i.error IS NULL THEN {conditions['doubtful']} END AS doubtful, "
-        f"CASE WHEN i.error IS NULL THEN {conditions['no tags']} END AS none "
-        "FROM images i WHERE i.missing = 0)"
-    ).fetchone()
-    total, unreviewed, doubtful, none, unreadable = row
-    return {
-        "unreviewed": unreviewed,
-        "doubtful": doubtful,
-        "reviewed": total - unreviewed - none - unreadable,
-        "no tags": none,
-        "unreadable": unreadable,
-        "all": total,
-    }
+    there = _select(db, "missing = 0", ())
+    found = _by_status(db, Words(db))
+    numbers = {status: (found[status] & there).bit_count() for status in STATUSES}
+    return {**numbers, "all": there.bit_count()}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Evidence, MergePreview, RawWord, Synset, Tag
-from annotator.project.counts import Count, count, shown_images
+from annotator.project.counts import Count, count, shown
 from annotator.project.queries_tags import tags_of
 from annotator.project.words import Words, word_key
 
@@ -79,7 +79,11 @@ def vocabulary(db: sqlite3.Connection) -> list[Synset]:
     decided, and no person decided on it.
     """
     words = Words(db)
-    counts = count(db, words)
+    return ranked(words, count(db, words))
+
+
+def ranked(words: Words, counts: dict[int, Count]) -> list[Synset]:
+    """``vocabulary`` of what was read already."""
     found = [
         _synset(words, root, counts) for root in words.members if _visible(words, root, counts)
     ]
@@ -99,7 +103,7 @@ def suggest_words(db: sqlite3.Connection, prefix: str, n: int = 8) -> list[str]:
     if not start:
         return []
     words = Words(db)
-    ranked: list[tuple[bool, bool, float, str]] = []
+    found: list[tuple[bool, bool, float, str]] = []
     for root in words.matching(prefix):
         entry = words.entries[root]
         if entry.verdict == "rejected":
@@ -107,9 +111,9 @@ def suggest_words(db: sqlite3.Connection, prefix: str, n: int = 8) -> list[str]:
         for at, lemma in enumerate(words.lemmas(root)):
             key = word_key(lemma)
             if f" {start}" in f" {key}":
-                ranked.append((not key.startswith(start), at > 0, -entry.score, lemma))
-    ranked.sort()
-    return list(dict.fromkeys(lemma for *_, lemma in ranked))[:n]
+                found.append((not key.startswith(start), at > 0, -entry.score, lemma))
+    found.sort()
+    return list(dict.fromkeys(lemma for *_, lemma in found))[:n]
 
 
 def check_merge(words: Words, source_ids: Sequence[int], target_id: int) -> tuple[list[int], int]:
@@ -143,8 +147,10 @@ def merge_preview(
     ``both``: those of them that have the target too. Refuses what ``merge`` refuses."""
     words = Words(db)
     sources, target = check_merge(words, source_ids, target_id)
-    per_source = [set(shown_images(db, words, [source])) for source in sources]
-    images = set().union(*per_source)
+    per_source = [shown(db, words, [source]) for source in sources]
+    images = 0
+    for found in per_source:
+        images |= found
     regions = db.execute(
         "SELECT count(*) FROM regions WHERE synset_id IN (SELECT value FROM json_each(?))",
         (json.dumps(words.ids(sources)),),
@@ -153,9 +159,9 @@ def merge_preview(
     return MergePreview(
         words.name(target),
         tuple(words.name(source) for source in sources),
-        sum(map(len, per_source)),
-        len(images),
-        len(images.intersection(shown_images(db, words, [target]))),
+        sum(found.bit_count() for found in per_source),
+        images.bit_count(),
+        (images & shown(db, words, [target])).bit_count(),
         int(regions),
         tuple({word_key(lemma): lemma for lemma in reversed(lemmas)}.values())[::-1],
     )
@@ -196,25 +202,32 @@ def evidence(db: sqlite3.Connection, synset_id: int, n: int = 5) -> Evidence:
 def _scores(db: sqlite3.Connection, words: Words, root: int) -> list[tuple[int, float, bool]]:
     """(image id, score, decided) of the machine's tags that passed and are not rejected, the
     strongest first."""
+    if words.entries[root].verdict == "rejected":
+        return []
     members = json.dumps(words.members[root])
     verdicts: dict[int, bool] = {}
     for image_id, accepted in db.execute(
-        "SELECT image_id, max(verdict = 'accepted') FROM tag_decisions "
-        "WHERE synset_id IN (SELECT value FROM json_each(?)) GROUP BY image_id",
+        "SELECT image_id, verdict = 'accepted' FROM tag_decisions "
+        "WHERE synset_id IN (SELECT value FROM json_each(?))",
         (members,),
     ):
-        verdicts[image_id] = bool(accepted)
-    hidden = words.entries[root].verdict == "rejected"
-    rows = db.execute(
-        "SELECT t.image_id, max(t.score) AS best FROM tags t JOIN images i ON i.id = t.image_id "
-        "WHERE t.kept = 1 AND i.missing = 0 "
-        "AND t.synset_id IN (SELECT value FROM json_each(?)) "
-        "GROUP BY t.image_id ORDER BY best DESC, t.image_id",
-        (members,),
+        verdicts[image_id] = bool(accepted) or verdicts.get(image_id, False)
+    gone = {row[0] for row in db.execute("SELECT id FROM images WHERE missing = 1")}
+    # Ascending, so that the best score of the merged ones is the last and stays.
+    best = dict(
+        db.execute(
+            "SELECT image_id, score FROM tags WHERE kept = 1 "
+            "AND synset_id IN (SELECT value FROM json_each(?)) ORDER BY score",
+            (members,),
+        ).fetchall()
     )
-    if hidden:
-        return []
-    return [(id, s, id in verdicts) for id, s in rows if verdicts.get(id, True)]
+    found = [
+        (id, score, id in verdicts)
+        for id, score in best.items()
+        if verdicts.get(id, True) and id not in gone
+    ]
+    found.sort(key=lambda one: (-one[1], one[0]))
+    return found
 
 
 def _raw_words(db: sqlite3.Connection, words: Words, root: int) -> tuple[RawWord, ...]:

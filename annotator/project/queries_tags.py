@@ -10,8 +10,8 @@ from typing import Any
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Region, Rle, Source, Tag, Verdict
-from annotator.project.counts import shown_images
-from annotator.project.queries_images import DOUBTFUL, ImageMark, image
+from annotator.project import counts
+from annotator.project.queries_images import DOUBTFUL, ImageMark, image, listed
 from annotator.project.words import Words
 
 REJECTED_WORD = "the word was rejected"
@@ -144,21 +144,16 @@ def all_tags(db: sqlite3.Connection, kept: bool = True) -> Iterator[Tag]:
 
 
 def _chunks(db: sqlite3.Connection) -> Iterator[list[int]]:
-    rows = db.execute("SELECT id FROM images WHERE missing = 0 ORDER BY path").fetchall()
-    for at in range(0, len(rows), _CHUNK):
-        yield [row[0] for row in rows[at : at + _CHUNK]]
+    order = listed(db)
+    for at in range(0, len(order), _CHUNK):
+        yield order[at : at + _CHUNK]
 
 
 def tagged_images(db: sqlite3.Connection, synset_id: int) -> list[int]:
     """Ids of images with the tag itself (not one below it): passed the filters or accepted, and
     not rejected; in path order. Raises AnnotatorError on an unknown synset."""
     words = Words(db)
-    ids = shown_images(db, words, [words.root(synset_id)])
-    rows = db.execute(
-        "SELECT i.id FROM json_each(?) j CROSS JOIN images i ON i.id = j.value ORDER BY i.path",
-        (json.dumps(ids),),
-    )
-    return [row[0] for row in rows]
+    return counts.only(listed(db), counts.shown(db, words, [words.root(synset_id)]))
 
 
 def image_marks(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, ImageMark]:

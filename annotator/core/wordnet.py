@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import heapq
 import sys
+import threading
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
@@ -265,9 +266,18 @@ class WordNet:
         return word != key, not self._seen(word), -self._uses.get(word, 0), len(word), word
 
 
-@lru_cache(maxsize=1)
+_loading = threading.Lock()
+
+
 def wordnet() -> WordNet:
-    """The shipped table, read at the first call (well under a second)."""
+    """The shipped table, read at the first call (well under a second) and once only, whichever
+    thread asks first."""
+    with _loading:
+        return _shipped()
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> WordNet:
     return WordNet(shipped("resources", "wordnet", "nouns.tsv.gz"))
 
 

@@ -1,0 +1,114 @@
+"""Metrics by hand-computed values and against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from annotator.core.metrics import auc_pr_at_k, average_precision, iou, precision_recall_at_k
+
+CLASSES = [("sofa", "couch"), ("cat",), ("car", "auto", "automobile"), ("tree",)]
+
+
+def test_precision_and_recall_by_hand():
+    ranked = ["cat", "wall", "car", "dog", "sofa"]
+    assert precision_recall_at_k(ranked, CLASSES, 1) == (1.0, 0.25)
+    assert precision_recall_at_k(ranked, CLASSES, 2) == (0.5, 0.25)
+    assert precision_recall_at_k(ranked, CLASSES, 5) == (3 / 5, 3 / 4)
+
+
+def test_a_second_synonym_is_neither_a_hit_nor_a_miss():
+    ranked = ["couch", "sofa", "wall", "auto", "car", "automobile"]
+    # Places: couch (hit), wall (miss), auto (hit).
+    assert precision_recall_at_k(ranked, CLASSES, 2) == (1.0, 1 / 4)
+    assert precision_recall_at_k(ranked, CLASSES, 6) == (2 / 3, 2 / 4)
+    # The same label twice is no second miss either.
+    assert precision_recall_at_k(["cat", "wall", "wall"], CLASSES, 3) == (1 / 2, 1 / 4)
+
+
+def test_fewer_labels_than_k():
+    ranked = ["cat", "couch", "sofa", "wall"]
+    # 10 places less the repeated one; 2 hit.
+    assert precision_recall_at_k(ranked, CLASSES, 10) == (2 / 9, 2 / 4)
+    assert precision_recall_at_k(ranked, CLASSES, 10, over="labels") == (2 / 3, 2 / 4)
+    assert precision_recall_at_k([], CLASSES, 10) == (0.0, 0.0)
+    assert precision_recall_at_k([], CLASSES, 10, over="labels") == (0.0, 0.0)
+
+
+def test_a_name_of_two_classes_hits_both():
+    classes = [("bat", "racket"), ("bat",), ("dog",)]
+    assert precision_recall_at_k(["bat", "racket"], classes, 2) == (1.0, 2 / 3)
+
+
+def test_k_and_classes_must_make_sense():
+    with pytest.raises(ValueError, match="at least 1"):
+        precision_recall_at_k(["cat"], CLASSES, 0)
+    with pytest.raises(ValueError, match="no true classes"):
+        precision_recall_at_k(["cat"], [], 1)
+    with pytest.raises(ValueError, match="no true classes"):
+        auc_pr_at_k(["cat"], [])
+
+
+def test_auc_by_hand():
+    # (recall, precision): (1/4, 1), (1/4, 1/2), (2/4, 2/3); from (0, 1).
+    expected = 1 / 4 * 1 + 1 / 4 * (1 / 2 + 2 / 3) / 2
+    assert auc_pr_at_k(["cat", "wall", "car"], CLASSES) == pytest.approx(expected)
+    assert auc_pr_at_k(["cat", "tree", "auto", "couch"], CLASSES) == 1.0
+    assert auc_pr_at_k(["wall", "dog"], CLASSES) == 0.0
+    assert auc_pr_at_k([], CLASSES) == 0.0
+    # Starts at the precision of K = 1: a first miss counts as 0 there.
+    assert auc_pr_at_k(["wall", "cat"], CLASSES) == pytest.approx(1 / 4 * (0 + 1 / 2) / 2)
+    assert auc_pr_at_k(["cat", "wall", "car"], CLASSES, last=1) == 1 / 4
+
+
+@given(st.lists(st.sampled_from(["cat", "sofa", "couch", "car", "x", "y", "z"]), max_size=12))
+def test_auc_is_the_trapezoid_over_the_points(ranked):
+    points = [
+        precision_recall_at_k(ranked, CLASSES, k, over="labels") for k in range(1, len(ranked) + 1)
+    ]
+    if not points:
+        return
+    precision = [points[0][0], *(p for p, _ in points)]
+    recall = [0.0, *(r for _, r in points)]
+    assert auc_pr_at_k(ranked, CLASSES) == pytest.approx(np.trapezoid(precision, recall))
+
+
+@given(
+    hnp.arrays(bool, st.integers(1, 30))
+    .filter(np.any)
+    .flatmap(
+        lambda truth: st.tuples(
+            st.just(truth),
+            hnp.arrays(np.float64, len(truth), elements=st.sampled_from([0, 0.2, 0.5, 0.7, 1])),
+        )
+    )
+)
+def test_average_precision_is_that_of_scikit_learn(pair):
+    sklearn = pytest.importorskip("sklearn.metrics")
+    truth, scores = pair
+    expected = sklearn.average_precision_score(truth, scores)
+    assert average_precision(truth, scores) == pytest.approx(expected)
+
+
+def test_average_precision_by_hand():
+    truth, scores = np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.1])
+    assert average_precision(truth, scores) == pytest.approx(1 / 2 * 1 + 1 / 2 * 2 / 3)
+    with pytest.raises(ValueError, match="nothing is true"):
+        average_precision(np.zeros(3, bool), np.zeros(3))
+    with pytest.raises(ValueError, match="one score for each"):
+        average_precision(truth, scores[:3])
+
+
+def test_iou_by_hand():
+    a, b = np.zeros((2, 4), bool), np.zeros((2, 4), bool)
+    a[:, :2] = True
+    b[:, 1:3] = True
+    assert iou(a, b) == pytest.approx(2 / 6)
+    assert iou(a, a) == 1
+    assert iou(a, ~a) == 0
+    assert iou(a & False, b & False) == 0
+    with pytest.raises(ValueError, match="cannot be compared"):
+        iou(a, b.T)

@@ -130,16 +130,18 @@ class Reviewed:
     doubtful: int
 
 
-def reviewed(db: sqlite3.Connection, words: Words, doubt: tuple[float, float]) -> Reviewed:
-    """How far each image is reviewed; tags of rejected words do not count."""
+def reviewed(db: sqlite3.Connection, words: Words, doubt: tuple[float, float] | None) -> Reviewed:
+    """How far each image is reviewed; tags of rejected words do not count. ``doubt``: scores
+    that are doubtful, both ends included; None where nobody asks."""
     sets = _Sets(db, None)
-    between = dict(
-        db.execute(
+    between: dict[int, str] = {}
+    if doubt is not None:
+        rows = db.execute(
             "SELECT synset_id, json_group_array(image_id) FROM tags INDEXED BY tags_synset "
             "WHERE kept = 1 AND score BETWEEN ? AND ? GROUP BY synset_id",
             doubt,
-        ).fetchall()
-    )
+        )
+        between = dict(rows.fetchall())
     tagged = undecided = doubtful = 0
     for root, members in words.members.items():
         if words.entries[root].verdict == "rejected":
@@ -163,5 +165,6 @@ def ids(images: int) -> list[int]:
 
 def only(order: Sequence[int], images: int) -> list[int]:
     """Those of ``order`` whose bits are set, in that order."""
-    field = images.to_bytes(max(order, default=0) // 8 + 1, "little")
+    size = max(order, default=0) // 8 + 1
+    field = (images & ((1 << 8 * size) - 1)).to_bytes(size, "little")
     return [id for id in order if field[id >> 3] >> (id & 7) & 1]

@@ -103,9 +103,10 @@ def listed(db: sqlite3.Connection) -> list[int]:
     return [row[0] for row in rows.fetchall()]
 
 
-def _by_status(db: sqlite3.Connection, words: Words) -> dict[str, int]:
-    """Status -> images as bits; missing ones may be among them."""
-    found = counts.reviewed(db, words, DOUBTFUL)
+def _by_status(db: sqlite3.Connection, words: Words, *, doubtful: bool = True) -> dict[str, int]:
+    """Status -> images as bits; missing ones may be among them. Without ``doubtful`` that one
+    is empty."""
+    found = counts.reviewed(db, words, DOUBTFUL if doubtful else None)
     unreadable = _select(db, "error IS NOT NULL", ())
     return {
         "unreadable": unreadable,
@@ -142,15 +143,14 @@ def image_ids(
     if status == "unreadable":
         fits &= _select(db, "error IS NOT NULL", ())
     elif status:
-        fits &= _by_status(db, words)[status]
+        fits &= _by_status(db, words, doubtful=status == "doubtful")[status]
     if synset is not None:
         fits &= counts.shown(db, words, list(words.subtree(words.root(synset))))
     for term in terms:
         escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         in_path = _select(db, "missing = 0 AND path LIKE ? ESCAPE '\\'", (f"%{escaped}%",))
         fits &= in_path | counts.shown(db, words, words.matching(term))
-    there = counts.bits(json.dumps(order))
-    return counts.only(order, fits & there)
+    return counts.only(order, fits)
 
 
 def status_counts(db: sqlite3.Connection) -> dict[str, int]:

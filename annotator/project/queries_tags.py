@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from annotator.core.errors import AnnotatorError
@@ -90,6 +91,11 @@ def tags_of(
     return result
 
 
+@lru_cache(maxsize=1024)
+def _crops(seen: str) -> tuple[str, ...]:
+    return tuple(json.loads(seen))
+
+
 def _tag(image_id: int, path: str, root: int, name: str, both: _Both, hidden: bool) -> Tag:
     # Rows that passed the filters speak for the tag; where none did, all of them.
     rows = [row for row in both.rows if row[5]] or both.rows
@@ -99,10 +105,10 @@ def _tag(image_id: int, path: str, root: int, name: str, both: _Both, hidden: bo
     kept, source = True, "person"
     if rows:
         score, probability, occurrence, crops, seen_in, passed, reason = rows[0]
-        seen = tuple(json.loads(seen_in))
+        seen = _crops(seen_in)
         kept, source = bool(passed), "machine"
         if len(rows) > 1:
-            seen = tuple(dict.fromkeys(c for row in rows for c in json.loads(row[4])))
+            seen = tuple(dict.fromkeys(c for row in rows for c in _crops(row[4])))
             occurrence = max(len(seen), *(row[2] for row in rows))
             crops = max(row[3] for row in rows)
     if hidden:

@@ -28,7 +28,7 @@ def demo(words: Namespace, out: Output) -> int:
         with job.open_project(folder) as project:
             out.drive(coco.export(project, coco_file, "proposed"), NOTHING_WRITTEN)
             out.drive(ade20k.export(project, ade_folder, "proposed"), NOTHING_WRITTEN)
-            overview(project, picture, "Annotator: what the starter pack says of ten photos")
+            overview(project, picture, "What Annotator's starter pack says of its sample photos")
     except OSError as error:
         raise AnnotatorError(f"The demo cannot use {folder} ({error.strerror}).") from error
     out.failures(result)
@@ -46,7 +46,7 @@ def demo(words: Namespace, out: Output) -> int:
     if words.window is None:
         out.remark("There is no display, so the window stays closed.")
         return 0
-    status: int = words.window(folder / "demo.annot")
+    status: int = words.window(job.project_path(folder))
     return status
 
 
@@ -64,9 +64,9 @@ def _summary(done: dict[str, Any]) -> str:
 Nobody has accepted anything yet, so the two exports hold what is only proposed.
 
 next:
-  annotator {project}              review in the window
-  annotator vocabulary {project}   the words that were found
-  annotator create my.annot FOLDER   your own photos"""
+  annotator {project}               review them in the window
+  annotator vocabulary {project}    the words that were found
+  annotator create my.annot FOLDER{" " * max(1, len(str(project)) - 11)}begin with your own photos"""
 
 
 COMMANDS = {"demo": demo}

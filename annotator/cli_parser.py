@@ -56,7 +56,7 @@ class _Commands:
 
     def _plain(self, name: str, about: str, more: str, epilog: str) -> argparse.ArgumentParser:
         sentence = about[0].upper() + about[1:] + "."
-        return self._actions.add_parser(  # type: ignore[no-any-return]
+        return self._actions.add_parser(
             name,
             help=about,
             description=f"{sentence} {more}".strip(),
@@ -266,10 +266,19 @@ def _add_exchange(commands: _Commands) -> None:
         ("vocabulary", "precision and recall of the vocabulary for each grid and filter"),
         ("tags", "accuracy of the tags"),
     ):
-        one = _project(group.add(name, about, f"evaluate {name} my.annot --truth photos.csv"))
+        one = _project(
+            group.add(
+                name,
+                about,
+                f"evaluate {name} my.annot --truth photos.csv",
+                "Looks at the proposals that are stored: propose --grid sgc stores all three grids.",
+            )
+        )
         one.add_argument(
             "--truth", metavar="FILE", type=_path, required=True, help="CSV: file,wnid,name"
         )
+        if name == "vocabulary":
+            one.add_argument("--k", type=_count, metavar="K", help="(default: number of classes)")
 
 
 def _add_house(commands: _Commands) -> None:

@@ -89,7 +89,7 @@ def status(words: Namespace, out: Output) -> int:
 
 def propose(words: Namespace, out: Output) -> int:
     from annotator.backends.registry import load_pack
-    from annotator.pipeline.propose import ProposeOptions
+    from annotator.pipeline.options import ProposeOptions
     from annotator.pipeline.propose import propose as ask
 
     given = ("grid", "samples", "filter", "threshold", "combine", "seed", "limit")
@@ -227,7 +227,7 @@ def evaluate(words: Namespace, out: Output) -> int:
     started = time.monotonic()
     with _opened(words.project) as project:
         if words.command == "evaluate vocabulary":
-            rows = measure.vocabulary_table(project, words.truth)
+            rows = measure.vocabulary_table(project, words.truth, k=words.k)
         else:
             rows = measure.tags_table(project, words.truth)
     seconds = round(time.monotonic() - started, 3)

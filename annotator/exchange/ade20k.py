@@ -216,8 +216,15 @@ def _write_image(path: Path, pixels: NDArray[Any], ending: str) -> None:
 
 def _classes(db: Any, synsets: dict[int, Synset], include: Include) -> list[int]:
     """Synsets that have masks which may leave, those that cover the most of the images first."""
+    rejected = {
+        (tag.image_id, tag.synset_id)
+        for tag in queries.all_tags(db, kept=False)
+        if tag.verdict == "rejected"
+    }
     covered: dict[int, float] = {}
     for region in queries.all_regions(db):
+        if (region.image_id, region.synset_id) in rejected:
+            continue
         if selection.leaves(region.verdict, synsets.get(region.synset_id), include):
             share = region.area / (region.rle.width * region.rle.height)
             covered[region.synset_id] = covered.get(region.synset_id, 0.0) + share

@@ -17,6 +17,7 @@ from typing import Literal
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Failure, Image, Region, Synset, Tag, Verdict
 from annotator.project import queries
+from annotator.project.check import missing_images
 from annotator.project.project import Project
 
 Include = Literal["accepted", "proposed"]
@@ -50,7 +51,10 @@ class Unreviewed:
 def choose(
     db: sqlite3.Connection, synsets: Mapping[int, Synset], include: Include
 ) -> Iterator[Chosen | Refused | Unreviewed]:
-    """All images in path order. An image can give a Refused and then a Chosen with the rest."""
+    """All images in path order, then the missing ones that a person had accepted something on.
+
+    An image can give a Refused and then a Chosen with the rest.
+    """
     for image_id in queries.image_ids(db):
         image = queries.image(db, image_id)
         all_tags = queries.tags(db, image_id, dropped=True)
@@ -81,6 +85,8 @@ def choose(
             stale = next(region for region in regions if not _fits(region, image))
             yield Refused(Failure(image.path, _changed(stale, image)))
         yield Chosen(image, tags, fitting)
+    for image in missing_images(db):
+        yield Refused(Failure(image.path, "the file is not in the folder any more"))
 
 
 def leaves(verdict: Verdict, synset: Synset | None, include: Include) -> bool:
@@ -133,8 +139,6 @@ def _reviewed(tags: list[Tag], regions: list[Region]) -> bool:
 
 
 def _unusable(image: Image) -> str | None:
-    if image.missing:
-        return "the file is not in the folder any more"
     if image.error is not None:
         return image.error
     if image.width is None or image.height is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -22,7 +22,8 @@ from annotator.project.project import Project
 
 #: How the sample photos are looked at: the quarters find what is small (LLM2Labels, SGC).
 PROPOSE = ProposeOptions(grid="sgc")
-SEGMENT = SegmentOptions(top=3)
+#: One mask a photo keeps the overview readable, also where the model is not sure.
+SEGMENT = SegmentOptions(top=1, min_score=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def demo(folder: Path, pack: Pack) -> Iterator[Progress]:
     yield from save_photos(photos)
     failed: dict[str, str] = {}
     results: dict[str, object] = {}
+    last = Progress("photos", 0, None)
     with open_project(folder) as project:
         for steps in (
             scan(project),
@@ -71,25 +73,28 @@ def demo(folder: Path, pack: Pack) -> Iterator[Progress]:
             for progress in steps:
                 failed.update({one.image: one.reason for one in progress.failed})
                 results.update(progress.result or {})
-                if progress.result is None:
-                    yield progress
-        path = project.path
+                last = progress
+                yield replace(progress, result=None)
     result = {
-        "project": str(path),
+        "project": str(project_path(folder)),
         "photos": str(photos),
-        "done": len(PHOTOS) - len(failed),
+        "done": int(str(results["images"])) - len(failed),
         "failed": [{"image": name, "reason": why} for name, why in sorted(failed.items())],
         "seconds": round(time.monotonic() - started, 3),
         "synsets": results["synsets"],
         "tags": results["tags"],
         "regions": results["regions"],
     }
-    yield Progress("demo", len(PHOTOS), len(PHOTOS), result=result)
+    yield replace(last, failed=(), result=result)
+
+
+def project_path(folder: Path) -> Path:
+    return folder / "demo.annot"
 
 
 def open_project(folder: Path) -> Project:
     """The demo's project in ``folder``, made at the first call. Raises AnnotatorError."""
-    path = folder / "demo.annot"
+    path = project_path(folder)
     return Project.open(path) if path.exists() else Project.create(path, folder / "photos")
 
 

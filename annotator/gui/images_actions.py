@@ -1,0 +1,231 @@
+"""What a person can do in the Images view: one command each, with its key."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.records import Verdict
+from annotator.gui.canvas.cut_tool import CutTool
+from annotator.gui.commands import Commands
+from annotator.operations import regions as region_operations
+from annotator.operations import tags as tag_operations
+from annotator.project import queries
+
+if TYPE_CHECKING:
+    from annotator.gui.images_view import ImagesView
+
+_TAG_VERBS = {
+    "accepted": tag_operations.accept,
+    "rejected": tag_operations.reject,
+    "unknown": tag_operations.clear,
+}
+_REGION_VERBS = {
+    "accepted": region_operations.accept,
+    "rejected": region_operations.reject,
+    "unknown": region_operations.clear,
+}
+_REGIONS = 1
+
+
+class ImagesActions(QObject):
+    """Registers the commands; each goes through the session, so each can be undone."""
+
+    def __init__(self, view: ImagesView, commands: Commands) -> None:
+        super().__init__(view)
+        self._view = view
+        self._session = view.session
+        self._cut = CutTool()
+        view.tags.decided.connect(self.decide)
+        view.tags.word_entered.connect(self.add_word)
+        view.tags.synset_opened.connect(self._open_synset)
+        view.regions.decided.connect(self.decide)
+        view.bar.keep_clicked.connect(self.keep)
+        view.bar.drop_clicked.connect(self.drop)
+        self._register(commands)
+
+    def _register(self, commands: Commands) -> None:
+        view = self._view
+
+        def add(id: str, title: str, keys: str | tuple[str, ...], run: object) -> None:
+            commands.add(f"images.{id}", title, keys, run, scope=view, group="Images")  # type: ignore[arg-type]
+
+        add("next", "Next image", ("D", "PgDown"), lambda: self.go(1))
+        add("previous", "Previous image", ("A", "PgUp"), lambda: self.go(-1))
+        add("first", "First image", "Home", lambda: self.go(-(10**9)))
+        add("last", "Last image", "End", lambda: self.go(10**9))
+        add("next_unreviewed", "Next unreviewed image", "N", self.next_unreviewed)
+        add("filter", "Filter images", "/", view.left.focus_filter)
+        add("accept", "Accept the selected tag or region", "Y", lambda: self.decide("accepted"))
+        add("reject", "Reject the selected tag or region", "X", lambda: self.decide("rejected"))
+        add("clear", "Clear the verdict", "U", lambda: self.decide("unknown"))
+        add("up", "Tag or region above", ("W", "Up"), lambda: self.move(-1))
+        add("down", "Tag or region below", ("S", "Down"), lambda: self.move(1))
+        for digit in range(1, 10):
+            add(f"tag{digit}", f"Select tag {digit}", str(digit), lambda d=digit: self.pick(d - 1))
+        add("word", "Add a word", "+", self.begin_word)
+        add("dropped", "Show or hide dropped words", "", view.tags.toggle_dropped)
+        add("tab", "Tags or regions", "T", self.other_tab)
+        add("heat", "Heatmap of the selected tag", "H", self.toggle_heat)
+        add("lower", "Lower the threshold", "[", lambda: view.bar.threshold.step(-2))
+        add("higher", "Raise the threshold", "]", lambda: view.bar.threshold.step(2))
+        add("keep", "Keep the mask", ("Return", "Enter"), self.keep)
+        add("drop", "Drop the mask, then the heatmap", "Esc", self.drop)
+        add("tool_move", "Tool: select and move", "V", lambda: view.canvas.set_tool(None))
+        add("tool_cut", "Tool: cut the heatmap where I click", "C", self.cut_tool)
+        add("fit", "Fit the image", ("F", "0"), view.canvas.fit)
+        add("actual", "Image at 100 %", "Ctrl+1", view.canvas.actual_size)
+        add("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+="), lambda: view.canvas.zoom_by(1.25))
+        add("zoom_out", "Zoom out", "Ctrl+-", lambda: view.canvas.zoom_by(0.8))
+
+    # ---- images --------------------------------------------------------------------------
+
+    def go(self, step: int) -> None:
+        """``step`` images further in the grid, at most to its ends."""
+        target = self._view.left.neighbour(step)
+        if target is not None:
+            self._session.select_image(target)
+
+    def next_unreviewed(self) -> None:
+        """The next image of the grid with an undecided tag, from the top again at its end."""
+        model = self._view.left.model
+        ids, at = list(model.ids), model.row_of(self._session.image)
+
+        def read(db: sqlite3.Connection) -> int | None:
+            waiting = set(queries.image_ids(db, status="unreviewed"))
+            return next((i for i in [*ids[at + 1 :], *ids[: at + 1]] if i in waiting), None)
+
+        def done(found: int | None) -> None:
+            if found is None:
+                self._session.message.emit("info", "Every tag of these images is decided.")
+            else:
+                self._session.select_image(found)
+
+        self._session.read(read, done, key="images.next")
+
+    # ---- verdicts ------------------------------------------------------------------------
+
+    def decide(self, verdict: Verdict) -> None:
+        """Say it of the selected tag, or of the selected region when their tab is open; then go
+        to the next one that waits for a decision."""
+        if self._view.tabs.current == _REGIONS:
+            self._decide_region(verdict)
+        else:
+            self._decide_tag(verdict)
+
+    def _decide_tag(self, verdict: Verdict) -> None:
+        view, tag = self._view, self._view.tags.tag
+        image_id = self._session.image
+        if tag is None or image_id is None or view.facts is None:
+            return
+        view.decided[tag.synset_id] = verdict
+        self._session.act(
+            _TAG_VERBS[verdict],
+            image_id,
+            tag.synset_id,
+            failed=lambda _: self._failed(tag.synset_id),
+        )
+        if verdict != "unknown":
+            following = view.tags.next_undecided(view.decided)
+            if following is not None:
+                self._session.select_synset(following)
+
+    def _failed(self, synset_id: int) -> None:
+        self._view.decided.pop(synset_id, None)
+
+    def _decide_region(self, verdict: Verdict) -> None:
+        view, region = self._view, self._view.regions.region
+        if region is None:
+            return
+        self._session.act(_REGION_VERBS[verdict], [region.id])
+        if verdict != "unknown":
+            following = view.regions.step(region.id)
+            if following is not None:
+                view.select_region(following)
+
+    # ---- selection -----------------------------------------------------------------------
+
+    def pick(self, row: int) -> None:
+        """The tag with that digit."""
+        shown = self._view.tags.shown
+        if row < len(shown):
+            self._view.tabs.set_current(0)
+            self._session.select_synset(shown[row].synset_id)
+
+    def move(self, step: int) -> None:
+        """One row up or down in the open list."""
+        view = self._view
+        if view.tabs.current == _REGIONS:
+            regions = view.regions.model.records
+            row = view.regions.rows.row + step if view.regions.rows.row >= 0 else 0
+            if 0 <= row < len(regions):
+                view.select_region(regions[row].id)
+            return
+        shown = view.tags.shown
+        row = view.tags.rows.row + step if view.tags.rows.row >= 0 else 0
+        if 0 <= row < len(shown):
+            self._session.select_synset(shown[row].synset_id)
+
+    def other_tab(self) -> None:
+        self._view.tabs.set_current(1 - self._view.tabs.current)
+
+    def _open_synset(self, synset_id: int) -> None:
+        self._session.select_synset(synset_id)
+        self._session.select_view("vocabulary")
+
+    # ---- words ---------------------------------------------------------------------------
+
+    def begin_word(self) -> None:
+        self._view.tabs.set_current(0)
+        self._view.tags.begin_word()
+
+    def add_word(self, text: str) -> None:
+        """The word is on the image, says the person; it becomes the selected tag."""
+        image_id = self._session.image
+        if image_id is not None:
+            self._session.act(
+                tag_operations.add_word, image_id, text, done=self._session.select_synset
+            )
+
+    # ---- heatmap and mask ----------------------------------------------------------------
+
+    def toggle_heat(self) -> None:
+        self._view.set_heat_on(not self._view.grounding.on)
+
+    def cut_tool(self) -> None:
+        self._view.canvas.set_tool(self._cut)
+
+    def keep(self) -> None:
+        """The mask becomes an accepted region of the person's."""
+        view, preview = self._view, self._view.grounding.preview
+        if preview is None:
+            return
+
+        def failed(_: AnnotatorError) -> None:
+            view.bar.set_note("The mask was not kept.")
+
+        prompt = {"kind": "heatmap", "threshold": preview.threshold}
+        self._session.act(
+            region_operations.keep,
+            preview.image_id,
+            preview.synset_id,
+            preview.rle,
+            preview.threshold,
+            prompt,
+            failed=failed,
+        )
+        view.grounding.drop()
+
+    def drop(self) -> None:
+        """First the mask, then the heatmap, then the selected region and the tool."""
+        view = self._view
+        if view.grounding.drop():
+            return
+        if view.grounding.on:
+            view.set_heat_on(False)
+        else:
+            view.select_region(None)
+            view.canvas.set_tool(None)

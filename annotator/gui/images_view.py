@@ -1,0 +1,361 @@
+"""The Images view: thumbnails, canvas, tags and regions of one image after the other."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from annotator.core.records import Image, Tag
+from annotator.gui import theme
+from annotator.gui.canvas.frame import Frame
+from annotator.gui.canvas.grounding import Grounding, Preview
+from annotator.gui.canvas.image_facts import ImageFacts, Shapes, read_facts
+from annotator.gui.canvas.layers import Shape
+from annotator.gui.canvas.loader import FrameLoader
+from annotator.gui.canvas.shapes import Heat
+from annotator.gui.canvas.view import CanvasView
+from annotator.gui.commands import Commands
+from annotator.gui.images_actions import ImagesActions
+from annotator.gui.panels.canvas_bar import CanvasBar
+from annotator.gui.panels.image_vocabulary import Branch, branches
+from annotator.gui.panels.images_style import style_sheet
+from annotator.gui.panels.regions import RegionsPanel
+from annotator.gui.panels.tags import TagsPanel
+from annotator.gui.panels.tags_tabs import CountTabs
+from annotator.gui.panels.thumbnail_store import ThumbnailStore
+from annotator.gui.panels.thumbnails import ThumbnailsPanel
+from annotator.gui.session import Session
+from annotator.project import queries
+
+TAGS, REGIONS = 0, 1
+
+
+class ImagesView(QWidget):
+    """Wires the columns to the session: it reads facts for them and passes on what they want.
+    What a person can do here is in ``images_actions``."""
+
+    first_image_painted = Signal()
+
+    def __init__(self, session: Session, commands: Commands, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.facts: ImageFacts | None = None
+        self.decided: dict[int, str] = {}  # synset -> verdict, until the facts are read again
+        self._frame: Frame | None = None
+        self._painted = False
+
+        self.store = ThumbnailStore(session, self)
+        self.left = ThumbnailsPanel(session, self.store)
+        self.canvas = CanvasView()
+        self.bar = CanvasBar()
+        self.tags = TagsPanel(session, self.store)
+        self.regions = RegionsPanel()
+        self.tabs = CountTabs(("Tags", "Regions"))
+        self.loader = FrameLoader(session, self)
+        self.grounding = Grounding(session, self)
+        self.shapes = Shapes(session, self)
+        self._lay_out()
+        self._connect()
+        self.actions_ = ImagesActions(self, commands)
+        self.bar.set_opacity(self.canvas.heat.opacity)
+        self._restyle()
+        self.canvas.show_message("")
+        self.left.reload()
+        self._select(session.image)
+
+    def _lay_out(self) -> None:
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.canvas, 1)
+        below = QHBoxLayout()
+        below.setContentsMargins(16, 8, 16, 12)
+        below.addWidget(self.bar)
+        column.addLayout(below)
+        right = QWidget()
+        right.setObjectName("column")
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.tags)
+        self._pages.addWidget(self.regions)
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.tabs)
+        column.addWidget(self._pages, 1)
+        self.columns = QSplitter(Qt.Orientation.Horizontal, self)
+        self.columns.setHandleWidth(1)
+        self.columns.setChildrenCollapsible(False)
+        for part, least in ((self.left, 150), (centre, 320), (right, 300)):
+            part.setMinimumWidth(least)
+            self.columns.addWidget(part)
+        self.columns.setSizes([264, 806, 370])
+        self.columns.setStretchFactor(0, 0)
+        self.columns.setStretchFactor(1, 1)
+        self.columns.setStretchFactor(2, 0)
+        whole = QHBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self.columns)
+
+    def _connect(self) -> None:
+        session = self.session
+        session.image_changed.connect(self._select)
+        session.synset_changed.connect(self._show_synset)
+        session.changed.connect(self._changed)
+        session.theme_changed.connect(self._theme_changed)
+        self.left.listed.connect(self._listed)
+        self.loader.loading.connect(lambda image: self.canvas.show_loading(image.path))
+        self.loader.loaded.connect(self._show_frame)
+        self.loader.failed.connect(self._show_failure)
+        self.shapes.ready.connect(self._show_shapes)
+        self.tabs.changed.connect(self._pages.setCurrentIndex)
+        self.tags.selected.connect(session.select_synset)
+        self.tags.image_wanted.connect(session.select_image)
+        self.tags.word_left.connect(self.canvas.setFocus)
+        self.regions.selected.connect(self.select_region)
+        self.regions.hovered.connect(self._hover_region)
+        canvas = self.canvas
+        canvas.image_painted.connect(self._image_painted)
+        canvas.zoomed.connect(self.bar.set_zoom)
+        canvas.pointer_moved.connect(self.bar.set_pointer)
+        canvas.region_clicked.connect(self._region_clicked)
+        canvas.region_hovered.connect(self._hover_region)
+        canvas.cut_at.connect(self._cut_at)
+        self.bar.heat_toggled.connect(self.set_heat_on)
+        self.bar.threshold_changed.connect(self.grounding.set_threshold)
+        self.bar.opacity_changed.connect(self._set_opacity)
+        self.bar.fit_clicked.connect(canvas.fit)
+        self.bar.actual_clicked.connect(canvas.actual_size)
+        self.grounding.noted.connect(self.bar.set_note)
+        self.grounding.heat_changed.connect(self._show_heat)
+        self.grounding.preview_changed.connect(self._show_preview)
+
+    # ---- which image ---------------------------------------------------------------------
+
+    @property
+    def image(self) -> Image | None:
+        """The image on the canvas, or on its way there."""
+        return self.loader.current
+
+    def _listed(self) -> None:
+        """The grid has ids: without a selected image, the first is it."""
+        first = self.left.model.id_at(0)
+        if self.session.image is None and first is not None:
+            self.session.select_image(first)
+        elif first is None and self.session.image is None:
+            self.canvas.show_message(
+                "" if self.left.filtered else "No image yet", self.left.empty_words()
+            )
+
+    def _select(self, image_id: int | None) -> None:
+        if self.image is not None and self.image.id != image_id:
+            self._leave_image()
+        if image_id is None:
+            self.loader.show(None)
+            self.canvas.show_message("No image selected", "Choose one on the left.")
+            return
+        known = self.left.model.image(image_id)
+        if known is not None and known.hash is not None:
+            self.loader.show(known)
+        self._read_facts(image_id)
+
+    def _leave_image(self) -> None:
+        self.facts, self._frame = None, None
+        self.decided.clear()
+        self.grounding.set_subject(None, None, None)
+        self.bar.set_image_size(0, 0)
+
+    def _read_facts(self, image_id: int) -> None:
+        self.session.read(lambda db: read_facts(db, image_id), self._show_facts, key="image.facts")
+
+    def _show_facts(self, facts: ImageFacts) -> None:
+        if facts.image.id != self.session.image:
+            return
+        fresh = self.facts is None
+        self.facts = facts
+        self.decided.clear()
+        shown = self.loader.current
+        if shown is None or shown != facts.image:
+            self.loader.show(facts.image)
+        self.tags.set_tags(facts.tags, self._why_no_tags(facts))
+        self.regions.set_regions(facts.regions)
+        self.tabs.set_count(TAGS, self.tags.count)
+        self.tabs.set_count(REGIONS, len(facts.regions))
+        self.shapes.show(facts.image.id, facts.regions)
+        if fresh:
+            self._choose_tag()
+        self._show_synset(self.session.synset)
+        self._read_branches(facts.tags)
+
+    def _why_no_tags(self, facts: ImageFacts) -> str:
+        if facts.image.error is not None:
+            return "This file cannot be read, so it has no tags."
+        if not facts.proposed:
+            return "No tags yet: propose some for the whole folder, or add a word yourself."
+        return "The models found nothing here that passed the filters. Add a word yourself."
+
+    def _choose_tag(self) -> None:
+        """A tag that was selected stays so on the next image, if that has it."""
+        there = {tag.synset_id for tag in self.tags.shown}
+        if self.session.synset not in there:
+            first = self.tags.next_undecided()
+            if first is None and self.tags.shown:
+                first = self.tags.shown[0].synset_id
+            if first is not None:
+                self.session.select_synset(first)
+
+    def _changed(self, kinds: frozenset[str]) -> None:
+        image_id = self.session.image
+        if image_id is not None and kinds & {"images", "tags", "synsets", "regions", "runs"}:
+            self._read_facts(image_id)
+
+    # ---- the picture ---------------------------------------------------------------------
+
+    def _show_frame(self, image: Image, frame: Frame) -> None:
+        self._frame = frame
+        self.canvas.show_frame(frame)
+        self.bar.set_image_size(frame.width, frame.height)
+        if self.facts is not None and self.facts.image.id == image.id:
+            self.shapes.show(image.id, self.facts.regions)
+        self._ground()
+        ahead = [self.left.neighbour(step) for step in (1, -1)]
+        known = (self.left.model.image(i) for i in ahead if i is not None and i != image.id)
+        self.loader.look_ahead([i for i in known if i is not None])
+
+    def _show_failure(self, image: Image, reason: str) -> None:
+        self._frame = None
+        self.bar.set_image_size(0, 0)
+        self.canvas.show_message(f"{image.path} cannot be shown", reason, error=True)
+        self._ground()
+
+    def _image_painted(self) -> None:
+        if not self._painted:
+            self._painted = True
+            self.first_image_painted.emit()
+
+    def _show_shapes(self, image_id: int, shapes: tuple[Shape, ...]) -> None:
+        if self.image is None or self.image.id != image_id or self._frame is None:
+            return
+        layer = self.canvas.regions
+        layer.shapes = shapes
+        there = {shape.id for shape in shapes}
+        layer.hovered = layer.hovered if layer.hovered in there else None
+        layer.selected = layer.selected if layer.selected in there else None
+        self.canvas.update()
+
+    # ---- the selected tag ----------------------------------------------------------------
+
+    def _show_synset(self, synset_id: int | None) -> None:
+        self.tags.select(synset_id)
+        tag = self.tags.tag
+        self._read_evidence(tag)
+        self._ground()
+
+    def _ground(self) -> None:
+        """A heatmap belongs to a decoded image and one of its tags."""
+        tag = self.tags.tag if self.facts is not None else None
+        layer = self.canvas.regions
+        layer.only_synset = tag.synset_id if tag is not None and self.grounding.on else None
+        synset = None if tag is None else tag.synset_id
+        self.grounding.set_subject(self.image, self._frame, synset)
+        self.canvas.update()
+
+    def _read_evidence(self, tag: Tag | None) -> None:
+        if tag is None:
+            self.tags.set_evidence("", [], None)
+            return
+
+        def read(db: sqlite3.Connection) -> tuple[Tag, list[tuple[Image, Tag]]]:
+            found = queries.evidence(db, tag.synset_id, self.tags.evidence.COUNT).strongest
+            by_id = {image.id: image for image in queries.images(db, [t.image_id for t in found])}
+            return tag, [(by_id[t.image_id], t) for t in found if t.image_id in by_id]
+
+        def show(answer: tuple[Tag, list[tuple[Image, Tag]]]) -> None:
+            self.tags.set_evidence(answer[0].synset, answer[1], self.session.image)
+
+        self.session.read(read, show, key="image.evidence")
+
+    def _read_branches(self, tags: list[Tag]) -> None:
+        def show(lines: list[Branch]) -> None:
+            self.tags.set_branches(lines)
+
+        self.session.read(lambda db: branches(db, tags), show, key="image.branches")
+
+    # ---- regions -------------------------------------------------------------------------
+
+    def select_region(self, region_id: int | None) -> None:
+        """Select a mask, in the list and on the canvas."""
+        self.regions.select(region_id)
+        self.canvas.regions.selected = region_id
+        self.canvas.update()
+
+    def _region_clicked(self, region_id: int | None) -> None:
+        self.select_region(region_id)
+        if region_id is not None:
+            self.tabs.set_current(REGIONS)
+
+    def _hover_region(self, region_id: int | None) -> None:
+        if region_id != self.canvas.regions.hovered:
+            self.canvas.regions.hovered = region_id
+            self.canvas.update()
+
+    # ---- heatmap and mask preview --------------------------------------------------------
+
+    def set_heat_on(self, on: bool) -> None:
+        self.grounding.set_on(on)
+        self.bar.set_heat_on(on)
+        self._ground()
+        if on and self.tags.tag is None:
+            self.bar.set_note("Select a tag to see where it is.")
+
+    def _show_heat(self, heat: Heat | None, threshold: float) -> None:
+        self.canvas.heat.image = None if heat is None else heat.picture
+        self.bar.set_heat(heat, threshold)
+        self.canvas.update()
+
+    def _show_preview(self, preview: Preview | None) -> None:
+        tag = self.tags.tag
+        self.canvas.preview.outline = None if preview is None else preview.outline
+        name = "" if tag is None else tag.synset
+        self.bar.set_preview(name, None if preview is None else preview.area)
+        self.canvas.update()
+
+    def _cut_at(self, point: QPointF) -> None:
+        heat, frame = self.grounding.heat, self._frame
+        if heat is not None and frame is not None:
+            value = heat.at(point.x() / frame.width, point.y() / frame.height)
+            self.bar.threshold.set_value(value)
+
+    def _set_opacity(self, opacity: float) -> None:
+        self.canvas.heat.opacity = opacity
+        self.canvas.regions.fill = self.canvas.preview.fill = 0.6 * opacity
+        self.canvas.update()
+
+    # ---- the rest ------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self.canvas.hold_to_pan(True)
+        elif event.key() != Qt.Key.Key_Space:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self.canvas.hold_to_pan(False)
+        elif event.key() != Qt.Key.Key_Space:
+            super().keyReleaseEvent(event)
+
+    def _theme_changed(self) -> None:
+        self._restyle()
+        if self.facts is not None:
+            self.shapes.show(self.facts.image.id, self.facts.regions)
+
+    def _restyle(self) -> None:
+        tokens = theme.tokens()
+        self.setStyleSheet(style_sheet(tokens))
+        self.canvas.background = QColor("#111317" if tokens.dark else tokens.ground)
+        self.canvas.preview.color = QColor(theme.DARK.accent)
+        self.update()

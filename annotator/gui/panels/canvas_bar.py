@@ -1,0 +1,183 @@
+"""Below the canvas: heatmap, threshold, opacity, keep or drop; and what is under the pointer."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator.gui.canvas.shapes import Heat
+from annotator.gui.item_models.tags import area_words
+from annotator.gui.panels.canvas_bar_heat import HeatSlider
+from annotator.gui.panels.key_button import KeyButton
+
+
+class CanvasBar(QFrame):
+    """Says and asks; the view decides."""
+
+    heat_toggled = Signal(bool)
+    threshold_changed = Signal(float)
+    opacity_changed = Signal(float)
+    keep_clicked = Signal()
+    drop_clicked = Signal()
+    fit_clicked = Signal()
+    actual_clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("canvasBar")
+        self._heat: Heat | None = None
+        self._size = (0, 0)
+        self._pointer: QPointF | None = None
+        self._note = ""
+
+        self.heat = KeyButton("Heat", "H", checkable=True)
+        self.heat.setToolTip("Show how similar each pixel is to the selected tag")
+        self.heat.clicked.connect(self.heat_toggled)
+        self.threshold = HeatSlider()
+        self.threshold.setToolTip("Cut the heatmap at this similarity ([ and ] move it)")
+        self.threshold.moved.connect(self._threshold_moved)
+        self._value = _label("number", 40)
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.opacity.setFixedWidth(96)
+        self.opacity.setAccessibleName("Opacity of the heatmap and the masks")
+        self.opacity.valueChanged.connect(lambda v: self.opacity_changed.emit(v / 100))
+        self._mask = QLabel()
+        self._mask.setObjectName("maskArea")
+        self.keep = KeyButton("Keep", "Enter")
+        self.keep.setToolTip("Keep this mask as an accepted region")
+        self.keep.clicked.connect(self.keep_clicked)
+        self.drop = KeyButton("Drop", "Esc")
+        self.drop.setToolTip("Drop this mask")
+        self.drop.clicked.connect(self.drop_clicked)
+
+        upper = QHBoxLayout()
+        upper.setSpacing(8)
+        upper.addWidget(self.heat)
+        upper.addWidget(self.threshold, 1)
+        upper.addWidget(self._value)
+        upper.addSpacing(8)
+        upper.addWidget(_muted("Opacity"))
+        upper.addWidget(self.opacity)
+        upper.addSpacing(8)
+        upper.addWidget(self._mask)
+        upper.addWidget(self.keep)
+        upper.addWidget(self.drop)
+
+        self._below = _muted("")
+        self._below.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._zoom = _muted("")
+        self.fit = KeyButton("Fit", "F", small=True)
+        self.fit.clicked.connect(self.fit_clicked)
+        self.actual = KeyButton("100 %", "1:1", small=True)
+        self.actual.setToolTip("One image pixel on one pixel of the screen (double-click)")
+        self.actual.clicked.connect(self.actual_clicked)
+        lower = QHBoxLayout()
+        lower.setSpacing(8)
+        lower.addWidget(self._below, 1)
+        lower.addWidget(self._zoom)
+        lower.addWidget(self.fit)
+        lower.addWidget(self.actual)
+
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(12, 6, 12, 6)
+        rows.setSpacing(2)
+        rows.addLayout(upper)
+        rows.addLayout(lower)
+        self.set_preview("", None)
+        self.set_heat(None, 0.0)
+
+    def sizeHint(self) -> QSize:
+        return QSize(720, super().sizeHint().height())
+
+    def set_heat_on(self, on: bool) -> None:
+        self.heat.setChecked(on)
+
+    def set_opacity(self, opacity: float) -> None:
+        self.opacity.setValue(round(opacity * 100))
+
+    def set_heat(self, heat: Heat | None, threshold: float) -> None:
+        """The map that is shown, or none."""
+        self._heat = heat
+        if heat is None:
+            self.threshold.set_nothing()
+            self._value.setText("")
+        else:
+            self.threshold.set_map(heat.low, heat.high, threshold)
+            self._value.setText(f"{threshold:.3f}")
+        self._tell()
+
+    def set_preview(self, name: str, area: int | None) -> None:
+        """The mask that Enter would keep: the tag's name and pixels; None while there is none."""
+        there = area is not None
+        self._mask.setText(f"<b>{name}</b>&nbsp; {area_words(area)}" if area is not None else "")
+        for part in (self._mask, self.keep, self.drop):
+            part.setVisible(there)
+
+    def set_note(self, note: str) -> None:
+        """What is going on, e.g. that a model is being loaded; empty when nothing is."""
+        self._note = note
+        self._tell()
+
+    @property
+    def note(self) -> str:
+        return self._note
+
+    def set_image_size(self, width: int, height: int) -> None:
+        """Pixels of the image; 0 where there is none."""
+        self._size = (width, height)
+        self._tell()
+
+    def set_pointer(self, at: QPointF | None) -> None:
+        """Where the pointer is, in image pixels."""
+        self._pointer = at
+        self._tell()
+
+    def set_zoom(self, scale: float) -> None:
+        self._zoom.setText(f"{scale * 100:.0f} %" if scale >= 0.1 else f"{scale * 100:.1f} %")
+
+    @property
+    def below(self) -> str:
+        """The line of facts, as shown."""
+        return self._below.text()
+
+    def _threshold_moved(self, value: float) -> None:
+        self._value.setText(f"{value:.3f}")
+        self.threshold_changed.emit(value)
+
+    def _tell(self) -> None:
+        width, height = self._size
+        facts = [self._note] if self._note else []
+        if width and self._pointer is not None:
+            x, y = int(self._pointer.x()), int(self._pointer.y())
+            facts.append(f"x {x}, y {y}")
+            if self._heat is not None:
+                value = self._heat.at(self._pointer.x() / width, self._pointer.y() / height)
+                facts.append(f"similarity {value:.3f}")
+        elif width:
+            facts.append(f"{width} × {height} px")
+            if self._heat is not None:
+                facts.append(f"similarity {self._heat.low:.2f} to {self._heat.high:.2f}")
+        self._below.setText("   ·   ".join(facts))
+
+
+def _label(name: str, width: int) -> QLabel:
+    label = QLabel()
+    label.setObjectName(name)
+    label.setFixedWidth(width)
+    return label
+
+
+def _muted(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setObjectName("muted")
+    return label

@@ -1,0 +1,166 @@
+"""Draws the rows of the tag list and of the region list."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from annotator.core.records import Region, Tag, Verdict
+from annotator.gui import theme
+from annotator.gui.item_models.tags import RecordRole, area_words, seen_words, verdict_words
+
+Index = QModelIndex | QPersistentModelIndex
+
+ROW = 48
+_PAD = 12.0
+_KEY = 20.0
+_BAR = 84.0
+_RIGHT = 84.0
+
+
+class _RowDelegate(QStyledItemDelegate):
+    """Background, separator, key box, two lines of text and a right column."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(200, ROW)
+
+    def _begin(self, painter: QPainter, option: QStyleOptionViewItem) -> QRectF:
+        tokens = theme.tokens()
+        rect = QRectF(option.rect)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, QColor(tokens.selected))
+        elif option.state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(rect, QColor(tokens.raised))
+        painter.fillRect(
+            QRectF(rect.left(), rect.bottom() - 1, rect.width(), 1), QColor(tokens.line)
+        )
+        return rect.adjusted(_PAD, 0, -_PAD, -1)
+
+    def _key_box(self, painter: QPainter, rect: QRectF, text: str) -> None:
+        tokens = theme.tokens()
+        box = QRectF(rect.left(), rect.center().y() - _KEY / 2, _KEY, _KEY)
+        painter.setPen(QPen(QColor(tokens.line), 1.0))
+        painter.setBrush(QColor(tokens.panel))
+        painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+        painter.setPen(QColor(tokens.muted))
+        painter.setFont(_font(painter, 11))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+    def _dot(self, painter: QPainter, rect: QRectF, color: QColor) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color)
+        painter.drawRoundedRect(QRectF(rect.left() + 4, rect.center().y() - 6, 12, 12), 3, 3)
+
+    def _lines(
+        self, painter: QPainter, room: QRectF, upper: str, lower: str, faint: bool, struck: bool
+    ) -> None:
+        tokens = theme.tokens()
+        font = _font(painter, 13)
+        font.setStrikeOut(struck)
+        _text(
+            painter,
+            room.adjusted(0, 6, 0, -22),
+            upper,
+            font,
+            tokens.muted if faint else tokens.text,
+        )
+        font = _font(painter, 11)
+        _text(painter, room.adjusted(0, 25, 0, -5), lower, font, tokens.muted)
+
+    def _verdict(self, painter: QPainter, room: QRectF, verdict: Verdict) -> None:
+        tokens = theme.tokens()
+        font = _font(painter, 12)
+        font.setWeight(QFont.Weight.DemiBold)
+        color = tokens.yes if verdict == "accepted" else tokens.no
+        _text(painter, room, verdict_words(verdict), font, color, right=True)
+
+    def _number(self, painter: QPainter, room: QRectF, text: str) -> None:
+        _text(painter, room, text, _font(painter, 12), theme.tokens().muted, right=True)
+
+
+class TagDelegate(_RowDelegate):
+    """key · name, where seen · probability bar · number or verdict."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        tag = index.data(RecordRole)
+        if not isinstance(tag, Tag):
+            return
+        painter.save()
+        rect = self._begin(painter, option)
+        if index.row() < 9:
+            self._key_box(painter, rect, str(index.row() + 1))
+        right = QRectF(rect.right() - _RIGHT, rect.top(), _RIGHT, rect.height())
+        bar = QRectF(right.left() - 8 - _BAR, rect.center().y() - 2.5, _BAR, 5)
+        decided = tag.verdict != "unknown"
+        if tag.score is not None:
+            _paint_bar(painter, bar, tag.score, faint=decided or not tag.kept)
+            text_end = bar.left() - 8
+        else:
+            text_end = right.left() - 8
+        left = rect.left() + _KEY + 8
+        room = QRectF(left, rect.top(), text_end - left, rect.height())
+        faint = not tag.kept and not decided
+        self._lines(painter, room, tag.synset, seen_words(tag), faint, tag.verdict == "rejected")
+        if decided:
+            self._verdict(painter, right, tag.verdict)
+        elif tag.score is not None:
+            self._number(painter, right, f"{tag.score:.2f}")
+        painter.restore()
+
+
+class RegionDelegate(_RowDelegate):
+    """colour · name, area · similarity or verdict."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        region = index.data(RecordRole)
+        if not isinstance(region, Region):
+            return
+        painter.save()
+        rect = self._begin(painter, option)
+        self._dot(painter, rect, QColor(theme.synset_colour(region.synset_id)))
+        right = QRectF(rect.right() - _RIGHT, rect.top(), _RIGHT, rect.height())
+        left = rect.left() + _KEY + 8
+        room = QRectF(left, rect.top(), right.left() - 8 - left, rect.height())
+        origin = "kept by you" if region.source == "person" else "proposed"
+        lower = f"{area_words(region.area)} · {origin}"
+        self._lines(painter, room, region.synset, lower, False, region.verdict == "rejected")
+        if region.verdict != "unknown":
+            self._verdict(painter, right, region.verdict)
+        elif region.score is not None:
+            self._number(painter, right, f"{region.score:.2f}")
+        painter.restore()
+
+
+def _paint_bar(painter: QPainter, rect: QRectF, value: float, *, faint: bool) -> None:
+    tokens = theme.tokens()
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(tokens.line))
+    painter.drawRoundedRect(rect, 2.5, 2.5)
+    width = rect.width() * min(1.0, max(0.0, value))
+    if width < 1:
+        return
+    painter.setBrush(QColor(tokens.muted if faint else tokens.accent))
+    painter.drawRoundedRect(QRectF(rect.left(), rect.top(), max(5.0, width), 5), 2.5, 2.5)
+
+
+def _font(painter: QPainter, pixels: int) -> QFont:
+    font = QFont(painter.font())
+    font.setPixelSize(pixels)
+    font.setWeight(QFont.Weight.Normal)
+    font.setStrikeOut(False)
+    return font
+
+
+def _text(
+    painter: QPainter, room: QRectF, text: str, font: QFont, color: str, *, right: bool = False
+) -> None:
+    painter.setFont(font)
+    painter.setPen(QColor(color))
+    shown = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, room.width())
+    side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+    painter.drawText(room, side | Qt.AlignmentFlag.AlignVCenter, shown)

@@ -95,7 +95,7 @@ def check(path: Path | str) -> Probe:
         # Other formats would take an embedded preview instead, and leave the pixels unread.
         if image.format in ("JPEG", "MPO"):
             image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
-        image.load()
+        _decode(image)
         return found
 
 
@@ -108,7 +108,7 @@ def load(path: Path | str) -> NDArray[np.uint8]:
 
     with _opened(Path(path)) as image:
         orientation = _orientation(image)
-        image.load()
+        _decode(image)
         return np.array(_turned(_to_rgb(image), orientation), dtype=np.uint8, order="C")
 
 
@@ -125,7 +125,7 @@ def thumbnail(path: Path | str, edge: int, quality: int = 85) -> bytes:
         orientation = _orientation(image)
         # A JPEG decodes straight to an eighth, quarter or half that is still twice too large.
         image.draft(None, (2 * edge, 2 * edge))
-        image.load()
+        _decode(image)
         small = _to_rgb(image)
         if max(small.size) > edge:
             small = small.copy() if small is image else small
@@ -273,6 +273,8 @@ def _in_words(path: Path, error: Exception) -> str:
         return f"the file cannot be read: {error.strerror or said}"
     if said.startswith("decoder error") or "broken data stream" in said:
         return "damaged: its pixels cannot be decoded"
+    if said.startswith("Unsupported"):
+        return f"a rare kind of file that is not supported: {said[:120]}"
     return f"damaged: {said[:120]}" if said else f"damaged: the decoder stopped ({kind})"
 
 
@@ -289,6 +291,14 @@ def _unidentified(path: Path) -> str:
     if brand or head.startswith(known) or head[8:12] == b"WEBP":
         return "damaged: its header makes no sense"
     return "not an image of a known format (JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC, AVIF)"
+
+
+def _decode(image: PilImage.Image) -> None:
+    """Decode the pixels. libheif may find another size in them than the header claimed."""
+    claimed = image.size
+    image.load()
+    if image.size != claimed:
+        raise _Refused("damaged: the pixels have another size than the header says")
 
 
 # --- pixels --------------------------------------------------------------------------------

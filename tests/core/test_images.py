@@ -77,6 +77,22 @@ def test_heic_is_turned_once(tmp_path):
     assert images.probe(path) == Probe(48, 64, "HEIC")
 
 
+def test_a_header_that_lies_about_the_size_is_found(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    out = io.BytesIO()
+    Image.fromarray(quarters(64, 64)).save(out, "HEIF")
+    honest = out.getvalue()
+    size = struct.pack(">II", 64, 64)
+    where = honest.index(b"ispe") + 8
+    assert honest[where : where + 8] == size
+    path = tmp_path / "lie.heic"
+    path.write_bytes(honest[:where] + struct.pack(">II", 64, 2000) + honest[where + 8 :])
+    for read in (images.load, images.check):
+        with pytest.raises(ImageUnreadable, match="damaged"):
+            read(path)
+
+
 def test_result_is_writable_contiguous_rgb(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(quarters()).save(path)

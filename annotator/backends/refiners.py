@@ -28,6 +28,8 @@ ITERATIONS = 4
 #: A part smaller than this share of the largest one is dropped; so is a hole smaller than this
 #: share of the mask, all larger ones are real.
 ISLAND, HOLE = 0.1, 0.01
+#: How far a colour may be from the one clicked, per channel of 0 to 255, to go with it.
+CLICK_COLOURS = 24
 _SEED = 1
 
 
@@ -48,7 +50,9 @@ class GrabCutRefiner:
     """Graph cut with colour models (Rother, Kolmogorov & Blake 2004), started from the prompts.
 
     Soft mask values from 0.85 are surely inside, below 0.15 surely outside, the others start on
-    their side of 0.5 and may move. A box makes its outside sure; a point makes a small disc sure.
+    their side of 0.5 and may move. A box makes its outside sure; a point makes a small disc sure,
+    and likely what hangs together with it in like colours.
+
     One candidate; its score is the mean soft value inside the mask (1 without a soft mask)."""
 
     def __init__(self, model_id: str = "grabcut", pamr: bool = False) -> None:
@@ -76,6 +80,8 @@ class GrabCutRefiner:
         labels = _labels(soft)
         _draw(labels, encoding, points, box)
         found = clean(_cut(encoding.small, labels))
+        for point in points:
+            found[_disc(encoding, point)] = point[2]
         return [candidate(encoding, found, soft)]
 
 
@@ -119,7 +125,7 @@ def soft_prompt(
 ) -> Floats:
     """float32[h, w] in [0, 1] at working size: the prompts as one soft mask."""
     h, w = encoding.small.shape[:2]
-    inside = [(x, y) for x, y, positive in points if positive]
+    inside = [point for point in points if point[2]]
     if mask is not None:
         if mask.shape != (encoding.height, encoding.width):
             raise ValueError(f"a mask of {mask.shape} for {encoding.height}x{encoding.width}")
@@ -130,9 +136,8 @@ def soft_prompt(
         soft[top:bottom, left:right] = 0.7
     elif inside:
         soft = np.full((h, w), 0.3, np.float32)
-        for x, y in inside:
-            centre = round(x * encoding.scale), round(y * encoding.scale)
-            cv2.circle(soft, centre, max(h, w) // 8, 0.7, -1)
+        for point in inside:
+            cv2.circle(soft, _place(encoding, point), max(h, w) // 8, 0.7, -1)
     else:
         raise AnnotatorError("There is nothing to refine: give a mask, a box or a point inside.")
     return np.clip(soft, 0.0, 1.0).astype(np.float32)
@@ -173,10 +178,35 @@ def _draw(
         outside = np.ones(labels.shape, np.bool_)
         outside[top:bottom, left:right] = False
         labels[outside] = cv2.GC_BGD
-    radius = max(2, max(labels.shape) // 100)
-    for x, y, positive in points:
-        centre = round(x * encoding.scale), round(y * encoding.scale)
-        cv2.circle(labels, centre, radius, cv2.GC_FGD if positive else cv2.GC_BGD, -1)
+    for point in points:
+        like, disc = _like(encoding.small, _place(encoding, point)), _disc(encoding, point)
+        free = like & ((labels == cv2.GC_PR_FGD) | (labels == cv2.GC_PR_BGD))
+        labels[free] = cv2.GC_PR_FGD if point[2] else cv2.GC_PR_BGD
+        labels[disc] = cv2.GC_FGD if point[2] else cv2.GC_BGD
+
+
+def _place(encoding: Encoding, point: Point) -> tuple[int, int]:
+    """(column, row) at working size, inside the image."""
+    h, w = encoding.small.shape[:2]
+    x, y = int(point[0] * encoding.scale), int(point[1] * encoding.scale)
+    return min(max(x, 0), w - 1), min(max(y, 0), h - 1)
+
+
+def _disc(encoding: Encoding, point: Point) -> Bools:
+    """What a click is sure of: a disc of 1 % of the longer side."""
+    disc = np.zeros(encoding.small.shape[:2], np.uint8)
+    cv2.circle(disc, _place(encoding, point), max(2, max(disc.shape) // 100), 1, -1)
+    return disc > 0
+
+
+def _like(image: Pixels, place: tuple[int, int]) -> Bools:
+    """What a click means beyond its disc: all of like colour that hangs together with it."""
+    smooth = cv2.GaussianBlur(image, (0, 0), 2.0)
+    found = np.zeros((image.shape[0] + 2, image.shape[1] + 2), np.uint8)
+    near = (CLICK_COLOURS,) * 3
+    how = 8 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
+    cv2.floodFill(smooth, found, place, (0, 0, 0), near, near, how)
+    return np.asarray(found[1:-1, 1:-1] > 0, dtype=np.bool_)
 
 
 def _box(encoding: Encoding, box: Box) -> tuple[int, int, int, int]:

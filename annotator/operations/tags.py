@@ -41,8 +41,8 @@ def _file(path: str) -> str:
 def add_word(project: Project, image_id: int, text: str) -> int:
     """Accept a typed word on the image; the id of its synset.
 
-    It is the synset of that name, else with that lemma (of several the best ranked), else a new
-    one that the person made. A word that was rejected in the vocabulary is taken back in.
+    It is the synset of that name, else with that lemma (of several the best ranked), also for a
+    plural; else a new one that the person made. A word that was rejected in the vocabulary is taken back in.
     Raises AnnotatorError when the text is empty or the image unknown.
     """
     text = clean(text)
@@ -50,7 +50,7 @@ def add_word(project: Project, image_id: int, text: str) -> int:
         image = queries.image(db, image_id)
     with project.transact(f"Add {text} on {_file(image.path)}") as db:
         words = Words(db)
-        found = words.named(text)
+        found = words.named(text) or words.named(_singular(text))
         if found:
             root = max(found, key=lambda id: (words.entries[id].score, -id))
             if words.entries[root].verdict == "rejected":
@@ -60,3 +60,9 @@ def add_word(project: Project, image_id: int, text: str) -> int:
             words = Words(db)
         decisions.decide_tag(db, words, image_id, root, "accepted")
     return root
+
+
+def _singular(text: str) -> str:
+    from annotator.core.vocabulary import normalise  # loads WordNet: only for an unknown word
+
+    return normalise(text)

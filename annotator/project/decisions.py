@@ -64,7 +64,11 @@ def merge(db: sqlite3.Connection, words: Words, sources: Sequence[int], target: 
 
 
 def _set(db: sqlite3.Connection, synset_id: int, **values: str | int | None) -> None:
-    db.execute("INSERT OR IGNORE INTO synset_decisions (synset_id) VALUES (?)", (synset_id,))
+    there = db.execute("SELECT 1 FROM synset_decisions WHERE synset_id = ?", (synset_id,))
+    if there.fetchone() is None:
+        if not any(values.values()):
+            return
+        db.execute("INSERT INTO synset_decisions (synset_id) VALUES (?)", (synset_id,))
     sets = ", ".join(f"{name} = ?" for name in values)
     changed = " OR ".join(f"{name} IS NOT ?" for name in values)
     db.execute(
@@ -80,7 +84,8 @@ def add_synset(
 ) -> int:
     """A word that a person adds, accepted at once; its id."""
     row = db.execute(
-        "INSERT INTO synsets (name, wordnet_id, source) VALUES (?, ?, 'person')", (name, wordnet_id)
+        "INSERT INTO synsets (name, key, wordnet_id, source) VALUES (?, ?, ?, 'person')",
+        (name, word_key(name), wordnet_id),
     )
     synset_id = int(row.lastrowid or 0)
     db.executemany(

@@ -53,13 +53,14 @@ _TABLES = (
     """CREATE TABLE synsets (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL,
+        key TEXT NOT NULL,
         wordnet_id TEXT,
         parent INTEGER REFERENCES synsets (id) ON DELETE SET NULL,
         source TEXT NOT NULL CHECK (source IN ('machine', 'person')),
         inner INTEGER NOT NULL DEFAULT 0 CHECK (inner IN (0, 1)),
         score REAL NOT NULL DEFAULT 0)""",
     "CREATE INDEX synsets_wordnet ON synsets (wordnet_id) WHERE wordnet_id IS NOT NULL",
-    "CREATE INDEX synsets_name ON synsets (name)",
+    "CREATE INDEX synsets_key ON synsets (key)",
     "CREATE INDEX synsets_parent ON synsets (parent) WHERE parent IS NOT NULL",
     """CREATE TABLE lemmas (
         synset_id INTEGER NOT NULL REFERENCES synsets (id),

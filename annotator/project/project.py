@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import get_args
 
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, Cancelled
 from annotator.core.records import Kind, Step
 from annotator.project import files, journal
 from annotator.project.cache import Cache
@@ -63,6 +63,10 @@ class Project:
             raise AnnotatorError(f"{path} exists already; open it or choose another name.")
         if not path.parent.is_dir():
             raise AnnotatorError(f"{path.parent} does not exist; make that folder first.")
+        if not os.access(path.parent, os.W_OK):
+            raise AnnotatorError(
+                f"{path.parent} is read-only; choose another place for {path.name}."
+            )
         # Made under another name, so that a kill leaves no half project under this one.
         draft = path.with_name(f".{path.name}.{os.getpid()}.new")
         draft.unlink(missing_ok=True)
@@ -172,7 +176,7 @@ class Project:
         Callable from any thread, many at once. Raises Cancelled when the project is closed
         meanwhile, AnnotatorError when it was closed before.
         """
-        with files.translated(self.path):
+        with files.translated(self.path), self._cancelled_by_close():
             db = self._take_reader()
             try:
                 db.execute("BEGIN")
@@ -257,6 +261,16 @@ class Project:
                 if self._writer.in_transaction:
                     db.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def _cancelled_by_close(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.ProgrammingError as error:
+            # A read that went on for longer than close() waits finds its connection closed.
+            if not self._closed:
+                raise
+            raise Cancelled(f"{self.path} was closed.") from error
 
     def _take_reader(self) -> sqlite3.Connection:
         with self._readers:
@@ -343,5 +357,6 @@ def _recall_folder(db: sqlite3.Connection, path: Path) -> Path:
     if not folder.is_dir() and "folder_relative" in values:
         moved = (path.parent / values["folder_relative"]).resolve()
         if moved.is_dir():
+            db.execute("UPDATE meta SET value = ? WHERE key = 'folder'", (str(moved),))
             return moved
     return folder

@@ -81,14 +81,10 @@ def ensure_synset(
             "SELECT id, source FROM synsets WHERE wordnet_id = ? ORDER BY id", (wordnet_id,)
         ).fetchall()
     else:
-        key = word_key(name)
-        rows = [
-            row[:2]
-            for row in db.execute(
-                "SELECT id, source, name FROM synsets WHERE wordnet_id IS NULL ORDER BY id"
-            )
-            if word_key(row[2]) == key
-        ]
+        rows = db.execute(
+            "SELECT id, source FROM synsets WHERE key = ? AND wordnet_id IS NULL ORDER BY id",
+            (word_key(name),),
+        ).fetchall()
     if rows:
         synset_id, source = rows[0]
         if source == "person":
@@ -98,9 +94,9 @@ def ensure_synset(
         )
     else:
         synset_id = db.execute(
-            "INSERT INTO synsets (name, wordnet_id, source, inner, score) "
-            "VALUES (?, ?, 'machine', ?, ?)",
-            (name, wordnet_id, inner, score),
+            "INSERT INTO synsets (name, key, wordnet_id, source, inner, score) "
+            "VALUES (?, ?, ?, 'machine', ?, ?)",
+            (name, word_key(name), wordnet_id, inner, score),
         ).lastrowid
     db.executemany(
         "INSERT OR IGNORE INTO lemmas (synset_id, lemma, position, source) "

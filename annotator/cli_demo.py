@@ -64,9 +64,17 @@ def _summary(done: dict[str, Any]) -> str:
 Nobody has accepted anything yet, so the two exports hold what is only proposed.
 
 next:
-  annotator {project}               review them in the window
-  annotator vocabulary {project}    the words that were found
-  annotator create my.annot FOLDER{" " * max(1, len(str(project)) - 11)}begin with your own photos"""
+{_next(done["project"])}"""
+
+
+def _next(project: str) -> str:
+    commands = {
+        f"annotator {project}": "review them in the window",
+        f"annotator vocabulary {project}": "the words that were found",
+        "annotator create my.annot FOLDER": "begin with your own photos",
+    }
+    width = max(map(len, commands))
+    return "\n".join(f"  {command:<{width}}   {why}" for command, why in commands.items())
 
 
 COMMANDS = {"demo": demo}

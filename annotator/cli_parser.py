@@ -271,7 +271,7 @@ def _add_exchange(commands: _Commands) -> None:
                 name,
                 about,
                 f"evaluate {name} my.annot --truth photos.csv",
-                "Looks at the proposals that are stored: propose --grid sgc stores all three grids.",
+                "Looks at what is stored: propose --grid sgc stores all three grids.",
             )
         )
         one.add_argument(

@@ -25,9 +25,8 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
 def test_a_failure_keeps_what_was_there(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     out.write_bytes(b"old")
-    with pytest.raises(ZeroDivisionError), atomic_file(out) as file:
-        file.write(b"half")
-        raise ZeroDivisionError
+    with pytest.raises(TypeError), atomic_file(out) as file:
+        file.writelines([b"half", None])  # type: ignore[list-item]
     assert out.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
 
@@ -83,10 +82,14 @@ def test_a_failed_folder_keeps_what_was_there(tmp_path: Path) -> None:
         pytest.raises(AnnotatorError, match="the disk is full"),
         atomic_folder(out) as folder,
     ):
-        (folder / "new.txt").write_text("new")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        _write_and_fail(folder, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     assert [p.name for p in out.iterdir()] == ["old.txt"]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def _write_and_fail(folder: Path, error: OSError) -> None:
+    (folder / "new.txt").write_text("new")
+    raise error
 
 
 @pytest.mark.parametrize(

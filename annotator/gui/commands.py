@@ -82,6 +82,16 @@ class Commands(QObject):
         self.changed.emit()
         return command
 
+    def keep(self) -> frozenset[str]:
+        """What is registered now, for ``drop_others`` when a project is closed."""
+        return frozenset(self._commands)
+
+    def drop_others(self, kept: frozenset[str]) -> None:
+        """Forget every action that is not in ``kept``."""
+        for id in [id for id in self._commands if id not in kept]:
+            del self._commands[id]
+        self.changed.emit()
+
     def __iter__(self) -> Iterator[Command]:
         return iter(self._commands.values())
 

@@ -170,19 +170,28 @@ class Session(QObject):
 
     # --- the end
 
-    def close(self) -> None:
-        """Stop jobs, finish every decision that was asked for, and close the project."""
-        if self._closed:
-            return
-        self._closed = True
-        self._poll.stop()
-        self._later.stop()
-        self._unsubscribe()
+    def stop(self) -> None:
+        """Hear and ask nothing any more; UI thread, at once. ``finish`` does the waiting."""
+        if not self._closed:
+            self._closed = True
+            self._poll.stop()
+            self._later.stop()
+            self._unsubscribe()
+
+    def finish(self) -> None:
+        """After ``stop``, on any thread: end jobs, carry out every decision that was asked for,
+        and close the project. May take as long as the step at hand."""
         self._decisions.close(finish=True)
         self.jobs.close()
         self._workers.close(finish=False)
         self._readers.close(finish=False)
         self.project.close()
+
+    def close(self) -> None:
+        """``stop`` and ``finish`` in one, for callers that may block."""
+        if not self._closed:
+            self.stop()
+            self.finish()
 
     # --- inside
 

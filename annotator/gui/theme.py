@@ -285,6 +285,16 @@ QToolTip {{
 QMenu {{ background: {t.raised}; border: 1px solid {t.line}; padding: 4px; }}
 QMenu::item {{ padding: 6px 24px 6px 12px; border-radius: 4px; }}
 QMenu::item:selected {{ background: {t.selected}; }}
+QPushButton#switch[end="left"] {{ border-top-left-radius: 6px; border-bottom-left-radius: 6px; }}
+QPushButton#switch[end="right"] {{
+  border-top-right-radius: 6px; border-bottom-right-radius: 6px; }}
+QPushButton#inline {{ background: transparent; border: none; color: {t.accent}; padding: 2px 6px; }}
+QPushButton#inline:hover, QPushButton#inline:focus {{ text-decoration: underline; }}
+QPushButton#inline:disabled {{ color: {t.muted}; }}
+QLabel#pill {{ background: {t.raised}; color: {t.muted}; border-radius: 6px; padding: 4px 10px; }}
+QWidget#message {{ background: {t.raised}; border-bottom: 1px solid {t.line}; }}
+QWidget#message[level="error"] QLabel {{ color: {t.no}; }}
+QWidget#message[level="info"] QLabel {{ color: {t.text}; }}
 QFrame#card {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 6px; }}
 QFrame#popover {{ background: {t.panel}; border: 1px solid {t.line}; border-radius: 8px; }}
 """

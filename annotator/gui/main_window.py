@@ -1,0 +1,302 @@
+"""The one window: start page, or the views of an open project with bars above and below."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+)
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator.core.errors import AnnotatorError
+from annotator.gui import opening, recent, steps, theme
+from annotator.gui.commands import Commands
+from annotator.gui.faults import in_words
+from annotator.gui.jobs import Jobs
+from annotator.gui.messages import MessageBar
+from annotator.gui.palette import Palette
+from annotator.gui.session import Session
+from annotator.gui.shell_commands import register
+from annotator.gui.shortcuts_sheet import ShortcutsSheet
+from annotator.gui.start_page import StartPage
+from annotator.gui.status_line import StatusLine
+from annotator.gui.top_bar import TopBar
+from annotator.gui.workspace import Workspace
+from annotator.project.project import Project
+
+
+class MainWindow(QMainWindow):
+    """``open_path`` opens a project or a folder; ``session`` is there once it is open."""
+
+    project_opened = Signal(object)  # Session
+    project_closed = Signal()
+    first_image_painted = Signal()
+    closed = Signal()
+
+    _opened = Signal(object)
+    _refused = Signal(str)
+    _ended = Signal()
+    _recent_read = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session: Session | None = None
+        self.workspace: Workspace | None = None
+        self._next: Path | None = None
+        self._ending = False
+        self._quitting = False
+        self.setWindowTitle("Annotator")
+        self.resize(1440, 900)
+        self.setAcceptDrops(True)
+        self.commands = Commands(self)
+        register(self.commands, self)
+        self._own_commands = self.commands.keep()
+
+        self.top = TopBar(self.commands, self)
+        self.messages = MessageBar(self)
+        self.status = StatusLine(self)
+        self.start = StartPage(self)
+        self.wait = QLabel("Opening…", self)
+        self.wait.setObjectName("hint")
+        self.wait.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.stack = QStackedWidget(self)
+        self.stack.addWidget(self.start)
+        self.stack.addWidget(self.wait)
+        ground = QWidget(self)
+        ground.setObjectName("ground")
+        column = QVBoxLayout(ground)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.top)
+        column.addWidget(self.messages)
+        column.addWidget(self.stack, 1)
+        column.addWidget(self.status)
+        self.setCentralWidget(ground)
+        self.palette_ = Palette(self.commands, self)
+        self.sheet = ShortcutsSheet(self.commands, self)
+        self.own_jobs = Jobs(self)  # work that needs no project: the demo
+
+        self.top.view_chosen.connect(self._choose_view)
+        self.start.folder_wanted.connect(self.ask_folder)
+        self.start.project_wanted.connect(self.ask_project)
+        self.start.demo_wanted.connect(self.run_demo)
+        self.start.recent_wanted.connect(lambda path: self.open_path(Path(path)))
+        self.start.forget_wanted.connect(self._forget)
+        self._opened.connect(self._show_project)
+        self._refused.connect(self._show_refusal)
+        self._ended.connect(self._after_end)
+        self._recent_read.connect(self.start.show_recent)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._restyle)
+        self.show_start()
+
+    # --- opening and closing projects
+
+    def open_path(self, path: Path) -> None:
+        """Open a project file, or the project of a folder of photos; made if there is none yet.
+
+        Returns at once. An open project is closed first. What cannot be opened is said in the
+        message bar.
+        """
+        if self._ending:
+            return
+        if self.session is not None:
+            self._next = path
+            self._end_session()
+            return
+        self.messages.hide()
+        self.wait.setText(f"Opening {path.name or path}…")
+        self.stack.setCurrentWidget(self.wait)
+        threading.Thread(target=self._open, args=(path,), name="opening", daemon=True).start()
+
+    def close_project(self) -> None:
+        """Back to the start page."""
+        if self.session is not None and not self._ending:
+            self._end_session()
+
+    def show_start(self) -> None:
+        self.setWindowTitle("Annotator")
+        self.top.hide()
+        self.status.watch(self.own_jobs)
+        self.status.setVisible(bool(self.own_jobs.running))
+        self.stack.setCurrentWidget(self.start)
+        threading.Thread(target=self._read_recent, name="recent", daemon=True).start()
+
+    def _open(self, path: Path) -> None:
+        try:
+            opening.require_somewhere(path)
+            self._opened.emit(opening.open_or_create(path))
+        except AnnotatorError as error:
+            self._refused.emit(str(error))
+        except Exception as error:  # the boundary of a thread: told to the person, and logged
+            self._refused.emit(in_words(error, f"{path} could not be opened"))
+
+    def _show_project(self, project: Project) -> None:
+        if self._quitting:
+            project.close()
+            self._ended.emit()
+            return
+        session = Session(project, self)
+        self.session = session
+        session.message.connect(self.messages.show_message)
+        self.workspace = Workspace(session, self.commands, self)
+        self.workspace.counted.connect(self.top.show_project)
+        self.workspace.saved.connect(self.status.show_saved)
+        self.workspace.images.first_image_painted.connect(self.first_image_painted)
+        session.view_changed.connect(self.top.show_view)
+        self.status.watch(session.jobs)
+        self.status.show()
+        self.top.show_project(project.path.name, "")
+        self.top.show_view(session.view)
+        self.top.show()
+        self.setWindowTitle(f"{project.path.stem} — Annotator")
+        self.stack.addWidget(self.workspace)
+        self.stack.setCurrentWidget(self.workspace)
+        self.workspace.images.setFocus()
+        self.project_opened.emit(session)
+        steps.scan(session)
+
+    def _show_refusal(self, why: str) -> None:
+        self.show_start()
+        self.messages.show_message("error", why)
+
+    def _end_session(self) -> None:
+        session = self.session
+        assert session is not None
+        self._ending = True
+        recent.note(session.project.path, session.project.folder, self._images())
+        self.wait.setText("Saving…")
+        self.stack.setCurrentWidget(self.wait)
+        session.stop()
+        threading.Thread(target=self._finish, args=(session,), name="closing").start()
+
+    def _finish(self, session: Session) -> None:
+        try:
+            session.finish()
+        finally:
+            self._ended.emit()
+
+    def _after_end(self) -> None:
+        session, self.session = self.session, None
+        workspace, self.workspace = self.workspace, None
+        self._ending = False
+        if workspace is not None:
+            self.stack.removeWidget(workspace)
+            workspace.deleteLater()
+        if session is not None:
+            session.deleteLater()
+        self.commands.drop_others(self._own_commands)
+        self.project_closed.emit()
+        if self._quitting:
+            self.close()
+            return
+        self.show_start()
+        path, self._next = self._next, None
+        if path is not None:
+            self.open_path(path)
+
+    def _images(self) -> int:
+        return self.workspace.image_count if self.workspace is not None else 0
+
+    def _read_recent(self) -> None:
+        rows = [(row, Path(row.path).exists()) for row in recent.load()]
+        self._recent_read.emit(rows)
+
+    def _forget(self, path: str) -> None:
+        recent.forget(path)
+        self.show_start()
+
+    # --- what the commands do
+
+    def ask_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Open a folder of photos")
+        if chosen:
+            self.open_path(Path(chosen))
+
+    def ask_project(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Open a project", "", "Annotator projects (*.annot)"
+        )
+        if chosen:
+            self.open_path(Path(chosen))
+
+    def run_demo(self) -> None:
+        """Sample photos through every step in the person's home folder, then open the result."""
+        folder = Path.home() / "annotator-demo"
+        job = self.own_jobs.start("demo", lambda: steps.demo(folder), "Preparing the demo")
+        self.status.setVisible(True)
+        job.finished.connect(lambda: self.open_path(folder / "demo.annot"))
+        job.failed.connect(lambda why: self._show_refusal(why))
+        job.cancelled.connect(self.show_start)
+
+    def switch_theme(self) -> None:
+        """The other one of light and dark, kept for the next start."""
+        self.set_theme("light" if theme.tokens().dark else "dark")
+
+    def set_theme(self, mode: theme.Mode) -> None:
+        theme.set_mode(mode)
+        QSettings().setValue("theme", mode)
+        self._restyle()
+
+    def _restyle(self) -> None:
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            theme.apply(application)
+        self.top.restyle()
+        if self.session is not None:
+            self.session.theme_changed.emit()
+
+    def _choose_view(self, view: str) -> None:
+        if self.session is not None:
+            self.session.select_view("vocabulary" if view == "vocabulary" else "images")
+
+    # --- events
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _dropped(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.open_path(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self.session is None and not self._ending:
+            self.own_jobs.close()
+            event.accept()
+            self.closed.emit()
+            if self._quitting:
+                QApplication.quit()
+            return
+        # Decisions are finished on another thread; the window goes at once and comes back as the
+        # last event when they are on disk.
+        event.ignore()
+        self._quitting = True
+        self.hide()
+        QGuiApplication.setQuitOnLastWindowClosed(False)
+        if not self._ending:
+            self._end_session()
+
+
+def _dropped(event: QDropEvent) -> Path | None:
+    """The folder or project that is dragged, if it is one."""
+    urls = event.mimeData().urls()
+    if len(urls) != 1 or not urls[0].isLocalFile():
+        return None
+    path = Path(urls[0].toLocalFile())
+    return path if path.suffix == opening.SUFFIX or path.is_dir() else None

@@ -1,0 +1,63 @@
+"""A panel that floats over the window: popovers under a button, the palette, the shortcut sheet."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QApplication, QFrame, QWidget
+
+
+class Overlay(QFrame):
+    """Hidden until ``open_at``. Esc or a click elsewhere closes it and gives the focus back."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self.setObjectName("popover")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._before: QWidget | None = None
+        self.hide()
+
+    def open_at(self, under: QWidget | None = None) -> None:
+        """Show under a widget, inside the window; without one, centred near the top."""
+        window = self.window()
+        self._before = QApplication.focusWidget()
+        self.adjustSize()
+        if under is not None:
+            corner = under.mapTo(window, QPoint(under.width(), under.height() + 6))
+            left = corner.x() - self.width()
+            top = corner.y()
+        else:
+            left, top = (window.width() - self.width()) // 2, 72
+        self.move(max(8, min(left, window.width() - self.width() - 8)), top)
+        self.show()
+        self.raise_()
+        application = QApplication.instance()
+        if application is not None:
+            application.installEventFilter(self)
+
+    def close_it(self) -> None:
+        if not self.isVisible():
+            return
+        application = QApplication.instance()
+        if application is not None:
+            application.removeEventFilter(self)
+        self.hide()
+        if self._before is not None and self._before.isVisible():
+            self._before.setFocus()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close_it()
+        else:
+            super().keyPressEvent(event)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if (
+            event.type() == QEvent.Type.MouseButtonPress
+            and isinstance(watched, QWidget)
+            and watched.window() is self.window()
+            and watched is not self
+            and not self.isAncestorOf(watched)
+        ):
+            self.close_it()
+        return False

@@ -1,0 +1,154 @@
+"""Ctrl+K: find any action by its words and do it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import (
+    QLabel,
+    QLineEdit,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator.gui import theme
+from annotator.gui.commands import Command, Commands, shown
+from annotator.gui.overlay import Overlay
+
+_COMMAND = Qt.ItemDataRole.UserRole
+_HIDDEN = frozenset({"palette"})
+
+
+def matches(commands: Iterable[Command], text: str) -> list[Command]:
+    """Those whose title or group holds every word of ``text``, or its letters in order; the
+    closer ones first, equal ones in the order they were registered."""
+    words = text.casefold().split()
+    ranked: list[tuple[int, Command]] = []
+    for command in commands:
+        title = command.title.casefold()
+        whole = f"{title} {command.group.casefold()}"
+        if all(word in whole for word in words):
+            starts = sum(not title.startswith(word) for word in words)
+            ranked.append((starts, command))
+        elif len(words) == 1 and _in_order(words[0], title):
+            ranked.append((9, command))
+    ranked.sort(key=lambda pair: pair[0])
+    return [command for _, command in ranked]
+
+
+def _in_order(letters: str, text: str) -> bool:
+    rest = iter(text)
+    return all(letter in rest for letter in letters)
+
+
+class Palette(Overlay):
+    """A field and a list. Up and Down choose, Enter does it, Esc closes."""
+
+    def __init__(self, commands: Commands, window: QWidget) -> None:
+        super().__init__(window)
+        self._commands = commands
+        self.setFixedWidth(560)
+        self.field = QLineEdit(self)
+        self.field.setPlaceholderText("What do you want to do?")
+        self.field.textChanged.connect(self._filter)
+        self.field.installEventFilter(self)
+        self._model = QStandardItemModel(self)
+        self.list = QListView(self)
+        self.list.setModel(self._model)
+        self.list.setItemDelegate(_Row(self.list))
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.setUniformItemSizes(True)
+        self.list.setFixedHeight(384)
+        self.list.clicked.connect(self._run)
+        self.nothing = QLabel("No action has these words.", self)
+        self.nothing.setObjectName("hint")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(10, 10, 10, 10)
+        column.addWidget(self.field)
+        column.addWidget(self.nothing)
+        column.addWidget(self.list)
+
+    def open(self) -> None:
+        self.field.clear()
+        self._filter("")
+        self.open_at()
+        self.field.setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if (
+            watched is self.field
+            and event.type() == QEvent.Type.KeyPress
+            and isinstance(event, QKeyEvent)
+        ):
+            if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up):
+                step = 1 if event.key() == Qt.Key.Key_Down else -1
+                self._choose(self.list.currentIndex().row() + step)
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self._run(self.list.currentIndex())
+                return True
+        return super().eventFilter(watched, event)
+
+    def titles(self) -> list[str]:
+        """What is listed, top to bottom."""
+        return [self._model.item(row).text() for row in range(self._model.rowCount())]
+
+    def _filter(self, text: str) -> None:
+        self._model.clear()
+        able = (c for c in self._commands if c.available and c.id not in _HIDDEN)
+        for command in matches(able, text):
+            item = QStandardItem(command.title)
+            item.setData(command, _COMMAND)
+            item.setEditable(False)
+            self._model.appendRow(item)
+        self.nothing.setVisible(self._model.rowCount() == 0)
+        self.list.setVisible(self._model.rowCount() > 0)
+        self._choose(0)
+
+    def _choose(self, row: int) -> None:
+        count = self._model.rowCount()
+        if count:
+            self.list.setCurrentIndex(self._model.index(row % count, 0))
+
+    def _run(self, index: QModelIndex | QPersistentModelIndex) -> None:
+        command = index.data(_COMMAND)
+        if isinstance(command, Command):
+            self.close_it()
+            self._commands.run(command.id)
+
+
+class _Row(QStyledItemDelegate):
+    def sizeHint(
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
+        return QSize(0, 32)
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        t = theme.tokens()
+        command = index.data(_COMMAND)
+        rect: QRect = option.rect  # type: ignore[attr-defined]
+        painter.save()
+        if option.state & QStyle.StateFlag.State_Selected:  # type: ignore[attr-defined]
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(t.selected))
+            painter.drawRoundedRect(rect, 6, 6)
+        inside = rect.adjusted(10, 0, -10, 0)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setPen(QColor(t.text))
+        painter.drawText(inside, middle | Qt.AlignmentFlag.AlignLeft, command.title)
+        painter.setPen(QColor(t.muted))
+        keys = "  ".join(shown(key) for key in command.keys[:2])
+        painter.drawText(inside, middle | Qt.AlignmentFlag.AlignRight, keys or command.group)
+        painter.restore()

@@ -1,0 +1,130 @@
+"""The line at the bottom: the job under way; what is saved; what undo would undo."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
+
+from annotator.gui.jobs import Job, Jobs
+
+#: How often rate and time left are shown anew.
+_TICK_MS = 500
+
+
+class StatusLine(QWidget):
+    """Shows one job at a time, the newest; the others count as "and 1 more"."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("bar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedHeight(28)
+        self._jobs: Jobs | None = None
+        self.title = QLabel(self)
+        self.bar = QProgressBar(self)
+        self.bar.setFixedWidth(180)
+        self.bar.setTextVisible(False)
+        self.numbers = QLabel(self)
+        self.numbers.setObjectName("muted")
+        self.cancel = QPushButton("Cancel", self)
+        self.cancel.setObjectName("inline")
+        self.cancel.clicked.connect(self._cancel)
+        self.saved = QLabel(self)
+        self.saved.setObjectName("muted")
+        self.undo = QLabel(self)
+        self.undo.setObjectName("muted")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 0, 12, 0)
+        row.setSpacing(12)
+        for part in (self.title, self.bar, self.numbers, self.cancel):
+            row.addWidget(part)
+        row.addStretch(1)
+        row.addWidget(self.saved)
+        row.addWidget(self.undo)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_TICK_MS)
+        self._timer.timeout.connect(self._refresh)
+        self._refresh()
+
+    def watch(self, jobs: Jobs | None) -> None:
+        """Show the jobs of this project; None when it is closed."""
+        self._jobs = jobs
+        if jobs is not None:
+            jobs.started.connect(self._started)
+            jobs.ended.connect(self._refresh)
+        else:
+            self.saved.clear()
+            self.undo.clear()
+        self._refresh()
+
+    def show_saved(self, saved: str, undo: str) -> None:
+        self.saved.setText(saved)
+        self.undo.setText(undo)
+
+    def _started(self, job: Job) -> None:
+        job.progressed.connect(self._refresh_soon)
+        self._refresh()
+
+    def _refresh_soon(self) -> None:
+        if self._timer.isActive() and self.bar.isVisible():
+            self._show_bar()
+        else:
+            self._refresh()
+
+    def _cancel(self) -> None:
+        job = self._job()
+        if job is not None:
+            job.cancel()
+            self._refresh()
+
+    def _job(self) -> Job | None:
+        running = self._jobs.running if self._jobs is not None else ()
+        return running[-1] if running else None
+
+    def _refresh(self) -> None:
+        job = self._job()
+        for part in (self.title, self.bar, self.numbers, self.cancel):
+            part.setVisible(job is not None)
+        if job is None or self._jobs is None:
+            self._timer.stop()
+            return
+        self._timer.start()
+        more = len(self._jobs.running) - 1
+        self.title.setText(job.title + (f" and {more} more" if more else ""))
+        self.cancel.setEnabled(not job.cancelling)
+        self.cancel.setText("Stopping…" if job.cancelling else "Cancel")
+        self._show_bar()
+        self.numbers.setText(progress_text(job))
+
+    def _show_bar(self) -> None:
+        job = self._job()
+        if job is None or job.last is None or not job.last.total:
+            self.bar.setRange(0, 0)
+        else:
+            self.bar.setRange(0, job.last.total)
+            self.bar.setValue(min(job.last.done, job.last.total))
+
+
+def progress_text(job: Job) -> str:
+    """ "796 of 1,284 · 3 min left · 4.3 images/s", as much of it as is known."""
+    last = job.last
+    if last is None:
+        return "starting…"
+    parts = [f"{last.done:,} of {last.total:,}" if last.total is not None else f"{last.done:,}"]
+    left = job.seconds_left
+    if left is not None:
+        parts.append(duration(left) + " left")
+    rate = job.rate
+    if rate is not None:
+        parts.append(f"{rate:,.0f} images/s" if rate >= 10 else f"{rate:.1f} images/s")
+    if job.failures:
+        parts.append(f"{len(job.failures):,} failed")
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """A length of time as a person says it: "4 s", "3 min", "1 h 20 min"."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

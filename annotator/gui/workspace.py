@@ -1,0 +1,153 @@
+"""The views of an open project, and what the bars say about it."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, NamedTuple
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedLayout, QWidget
+
+from annotator.core.records import Synset
+from annotator.gui import steps
+from annotator.gui.commands import Commands
+from annotator.gui.images_view import ImagesView
+from annotator.gui.overlay import Overlay
+from annotator.gui.popovers import ExportPopover, ProposePopover, SegmentPopover
+from annotator.gui.session import Session
+from annotator.project import queries
+
+
+class _Facts(NamedTuple):
+    status: dict[str, Any]
+    marks: dict[str, int]
+    undo: str | None
+
+
+class Workspace(QWidget):
+    """Images first; the Vocabulary is built when it is first looked at."""
+
+    counted = Signal(str, str)  # name, counts: for the top bar
+    saved = Signal(str, str)  # what is saved, what undo would undo: for the status line
+
+    def __init__(self, session: Session, commands: Commands, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.image_count = 0
+        self._session = session
+        self._commands = commands
+        self._facts: _Facts | None = None
+        self.images = ImagesView(session, commands, self)
+        self.vocabulary: QWidget | None = None
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self.images)
+        self._popovers: dict[str, Overlay] = {}
+        session.view_changed.connect(self._show_view)
+        session.changed.connect(self._changed)
+        self._read()
+
+    def scan(self) -> None:
+        """Look at the folder again."""
+        steps.scan(self._session)
+
+    def ask(self, what: str, under: QWidget | None) -> None:
+        """Open the popover of "propose", "segment" or "export"."""
+        window = self.window()
+        if what == "propose":
+            propose = self._popovers.get(what)
+            if not isinstance(propose, ProposePopover):
+                propose = ProposePopover(window)
+                propose.chosen.connect(self._propose)
+                self._popovers[what] = propose
+            self._with_packs(propose, under)
+        elif what == "segment":
+            segment = self._popovers.get(what)
+            if not isinstance(segment, SegmentPopover):
+                segment = SegmentPopover(window)
+                segment.chosen.connect(lambda synset: steps.segment(self._session, synset))
+                self._popovers[what] = segment
+            self._with_synset(segment, under)
+        elif what == "export":
+            export = self._popovers.get(what)
+            if not isinstance(export, ExportPopover):
+                export = ExportPopover(window)
+                export.chosen.connect(lambda chosen: steps.export(self._session, chosen))
+                self._popovers[what] = export
+            export.set_project(self._session.project.path)
+            export.open_at(under)
+            export.format.setFocus()
+
+    def _with_packs(self, popover: ProposePopover, under: QWidget | None) -> None:
+        def packs() -> list[str]:
+            from annotator.backends.registry import list_packs
+
+            return list_packs()
+
+        def show(found: list[str]) -> None:
+            popover.set_packs(found, self._session.models.name)
+            popover.open_at(under)
+            popover.grid.setFocus()
+
+        self._session.work(packs, show, key="packs", priority=10)
+
+    def _with_synset(self, popover: SegmentPopover, under: QWidget | None) -> None:
+        chosen = self._session.synset
+
+        def read(db: sqlite3.Connection) -> Synset | None:
+            return None if chosen is None else queries.synset(db, chosen)
+
+        def show(synset: Synset | None) -> None:
+            popover.set_synset(
+                synset.id if synset is not None else None, synset.name if synset else ""
+            )
+            popover.open_at(under)
+            popover.what.setFocus()
+
+        self._session.read(read, show, key="segment-popover")
+
+    def _propose(self, pack: str, options: dict[str, Any]) -> None:
+        steps.propose(self._session, pack, options)
+
+    def _show_view(self, view: str) -> None:
+        if view == "vocabulary":
+            if self.vocabulary is None:
+                from annotator.gui.vocabulary_view import VocabularyView
+
+                self.vocabulary = VocabularyView(self._session, self._commands, self)
+                self._stack.addWidget(self.vocabulary)
+            self._stack.setCurrentWidget(self.vocabulary)
+            self.vocabulary.setFocus()
+        else:
+            self._stack.setCurrentWidget(self.images)
+            self.images.setFocus()
+        self._tell()
+
+    def _changed(self, kinds: frozenset[str]) -> None:
+        self._read()
+
+    def _read(self) -> None:
+        def read(db: sqlite3.Connection) -> _Facts:
+            return _Facts(queries.status(db), queries.status_counts(db), queries.undo_label(db))
+
+        self._session.read(read, self._show, key="bars")
+
+    def _show(self, facts: _Facts) -> None:
+        self._facts = facts
+        self.image_count = int(facts.status["images"])
+        self._tell()
+
+    def _tell(self) -> None:
+        facts = self._facts
+        if facts is None:
+            return
+        status = facts.status
+        decided = status["accepted"]
+        if self._session.view == "vocabulary":
+            counts = f"{status['synsets']:,} synsets · {decided['synsets']:,} accepted"
+        else:
+            counts = f"{status['images']:,} images · {facts.marks['reviewed']:,} reviewed"
+        self.counted.emit(self._session.project.path.name, counts)
+        self.saved.emit(
+            f"{decided['tags']:,} tags, {decided['regions']:,} masks accepted · "
+            f"saved in {self._session.project.path.name}",
+            f"Undo: {facts.undo}" if facts.undo else "Nothing to undo",
+        )

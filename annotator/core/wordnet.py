@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import heapq
+import math
 import sys
 import threading
 from bisect import bisect_left
@@ -26,6 +27,37 @@ PICTURABLE = frozenset(
 #: The lexicographer file of the most general nouns, of which only some are things.
 GENERAL = "03"
 _PHYSICAL_ENTITY = "n00001930"
+
+# How readily a noun on a photograph means a sense of this lexicographer file: the most general
+# nouns, food, animals and artifacts first; phenomena, events and shapes last.
+_READINESS = {
+    "03": 3.0,
+    "05": 1.5,
+    "13": 1.5,
+    "06": 1.0,
+    "17": 0.5,
+    "20": 0.5,
+    "18": -0.5,
+    "11": -1.5,
+    "19": -1.5,
+    "25": -1.5,
+}
+# Words of household lists (ADE20K, COCO) that the rule in ``synsets`` would take for something
+# else, such as a cake of soap or a post horse.
+_MEANT = {
+    "bulletin_board": "n02916538",
+    "cake": "n07628870",
+    "case": "n02974697",
+    "kite": "n03621473",
+    "net": "n03819994",
+    "plant": "n00017222",
+    "plate": "n03959485",
+    "poster": "n06793426",
+    "sconce": "n04148703",
+    "seal": "n02076196",
+    "sun": "n09450163",
+    "toilet": "n04446521",
+}
 
 # Plural endings and what stands there in the singular: morphy(7WN), nouns.
 _ENDINGS = (
@@ -166,14 +198,17 @@ class WordNet:
         """Synsets of a word, best sense first; empty when WordNet does not know it.
 
         Case, underscores, hyphens and plurals do not matter. Senses that a photograph can show
-        come before the others ("table": the furniture before the one of numbers), else the
-        order is WordNet's, by frequency.
+        come before the others ("table": the furniture before the one of numbers). Among them
+        WordNet's order, which is that of written text, is mended by how often a sense is used,
+        by its field and, for things and food, by whether ImageNet has it or a kind of it
+        ("microwave" is the oven before the radiation). The others follow in WordNet's order.
         """
         base = self.base_form(word)
         if base is None:
             return ()
         found = self._words[base]
-        return tuple(sorted(found, key=lambda synset: not self.picturable(synset)))
+        order = sorted(range(len(found)), key=lambda i: self._remoteness(base, found[i], i))
+        return tuple(found[i] for i in order)
 
     def base_form(self, word: str) -> str | None:
         """The spelling (lower case, underscores) under which WordNet lists the word or its
@@ -221,6 +256,24 @@ class WordNet:
             for lemma in lemmas.lower().split(" "):
                 words[lemma] = self._order.get(lemma) or (synset,)
         return words
+
+    def _remoteness(self, word: str, synset: str, place: int) -> tuple[int, float]:
+        """Sorts the senses of a word; ``place`` is WordNet's."""
+        if _MEANT.get(word) == synset:
+            return 0, 0.0
+        if not self.picturable(synset):
+            return 2, float(place)
+        field = self.field(synset)
+        nearness = math.log2(1 + self.uses(synset) / 4) + _READINESS.get(field, 0.0) - place / 4
+        if field in ("06", "13"):
+            nearness += self._photographed.get(synset, 0.0)
+        return 1, -nearness
+
+    @cached_property
+    def _photographed(self) -> dict[str, float]:
+        """What ImageNet-1k has, and what it has kinds of."""
+        above = {a for synset in imagenet_classes() for a in self.ancestors(synset)}
+        return dict.fromkeys(above, 1.5) | dict.fromkeys(imagenet_classes(), 2.5)
 
     @cached_property
     def _sorted(self) -> list[str]:

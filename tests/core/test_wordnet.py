@@ -126,6 +126,45 @@ def test_the_sense_that_a_photograph_can_show_comes_first():
     assert net.is_a(net.synsets("crane")[0], net.synsets("lifting device")[0])
 
 
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("hot dog", "food"),
+        ("cake", "food"),
+        ("banana", "food"),
+        ("microwave", "appliance"),
+        ("toaster", "appliance"),
+        ("washer", "appliance"),
+        ("monitor", "equipment"),
+        ("ottoman", "furniture"),
+        ("glass", "container"),
+        ("case", "container"),
+        ("light", "source of illumination"),
+        ("nail", "fastener"),
+        ("organ", "musical instrument"),
+        ("mouse", "animal"),
+        ("turkey", "animal"),
+        ("bear", "animal"),
+        ("seal", "animal"),
+        ("kite", "plaything"),
+        ("player", "person"),
+        ("man", "person"),
+        ("oak", "plant"),
+    ],
+)
+def test_everyday_words_mean_what_people_photograph(word, kind):
+    net = wordnet()
+    assert net.is_a(net.synsets(word)[0], net.synsets(kind)[0])
+
+
+def test_all_senses_are_there_once():
+    net = wordnet()
+    for word in ("table", "plant", "head", "sun", "poster"):
+        found = net.synsets(word)
+        assert len(found) == len(set(found)) > 2
+        assert all(word in (lemma.lower() for lemma in net.lemmas(s)) for s in found)
+
+
 def test_prefix_is_for_type_ahead():
     net = wordnet()
     assert net.prefix("sof")[0] == "sofa"

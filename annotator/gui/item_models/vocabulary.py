@@ -75,10 +75,9 @@ class VocabularyModel(QAbstractItemModel):
         return index.internalId() in self.shown.matches
 
     def bar(self, synset: Synset) -> float:
-        """Length of the score bar in [0, 1], relative to the best score; a group's bar is that of
-        its best member. For display only: the raw score is in the record."""
-        score = self.forest.best.get(synset.id, 0.0) if synset.inner else synset.score
-        return score / self.forest.top if self.forest.top > 0 else 0.0
+        """Length of the score bar in [0, 1], relative to the best score of all. For display only:
+        the raw score is in the record."""
+        return synset.score / self.forest.top if self.forest.top > 0 else 0.0
 
     # --- QAbstractItemModel
 

@@ -30,6 +30,7 @@ class VocabularyLoader(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._read)
+        session.settled.connect(self._settled)
 
     @property
     def idle(self) -> bool:
@@ -54,21 +55,33 @@ class VocabularyLoader(QObject):
         def read(db: sqlite3.Connection) -> tuple[Forest, dict[int, list[str]]]:
             from annotator.project import queries
 
-            words = old_words
-            if words is None:
-                words = {}
-                for label in queries.labels(db):
-                    if label.synset_id is not None:
-                        words.setdefault(label.synset_id, []).append(label.text)
+            words = _raw_words(db) if old_words is None else old_words
             return grow(queries.vocabulary(db), words), words
 
         self._session.read(read, self._done, key="vocabulary")
 
-    def _done(self, answer: tuple[Forest, dict[int, list[str]]]) -> None:
-        forest, self._words = answer
+    def _settled(self) -> None:
+        # All reads are through and ours brought nothing: it failed, and the session said so.
         self._reading = False
+
+    def _done(self, answer: tuple[Forest, dict[int, list[str]]]) -> None:
+        self._reading = False
+        forest, self._words = answer
         self._since.start()
         self.loaded.emit(forest)
         if self._again:
             self._again = False
             self._timer.start(0 if self._words_old is False else PAUSE_MS)
+
+
+def _raw_words(db: sqlite3.Connection) -> dict[int, list[str]]:
+    """Raw strings by the synset they belong to now, merges followed."""
+    from annotator.project import queries
+    from annotator.project.words import Words
+
+    roots = Words(db)
+    words: dict[int, list[str]] = {}
+    for label in queries.labels(db):
+        if label.synset_id is not None:
+            words.setdefault(roots.root(label.synset_id), []).append(label.text)
+    return words

@@ -7,14 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Evidence, RawWord, Synset, Tag
 from annotator.gui.item_models.vocabulary_forest import Forest
 from annotator.gui.panels import synset_tree_rows as rows
-from annotator.gui.panels.evidence_row import MOST, EvidenceRow
+from annotator.gui.panels.evidence_row import (
+    FEWEST,
+    GAP,
+    MOST,
+    EvidenceRow,
+    line_height,
+    most_columns,
+)
 from annotator.gui.panels.evidence_tile import EvidenceTile, Thumbs
 from annotator.gui.panels.evidence_widgets import Flow, KeyButton, PathLine, chip
 from annotator.gui.panels.merge_preview import plural
@@ -22,6 +29,11 @@ from annotator.gui.session import Session
 
 #: Raw words and lemmas listed at most; the rest is counted.
 MOST_WORDS = 14
+_NO_IMAGE = "No image has it, and nothing below it has one."
+_NO_SCORE = "No machine found it on an image."
+_HIDDEN = "Rejected: its tags and masks are hidden, not deleted. U takes the decision back."
+_NO_DOUBT = "None: no undecided score is in between."
+_NO_WEAK = "None: every image is shown above."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,13 @@ class VerdictLabel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.synset: Synset | None = None
-        self.setFixedSize(90, 20)
+        self.setFixedSize(90, 18)
+
+    def show_synset(self, synset: Synset) -> None:
+        """Show this one's verdict."""
+        self.synset = synset
+        self.setAccessibleName(synset.verdict)
+        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self.synset is None or self.synset.verdict == "unknown":
@@ -78,8 +96,9 @@ class EvidencePanel(QScrollArea):
         self.body.setObjectName("column")
         self.setWidget(self.body)
         self.heading = QLabel(self.body)
-        self.heading.setObjectName("caption")
+        self.heading.setObjectName("heading")
         self.heading.setWordWrap(True)
+        self.verdict = VerdictLabel(self.body)
         self.path = PathLine(self.body, 4)
         self.lemmas = Flow(self.body)
         self.words = Flow(self.body)
@@ -102,19 +121,23 @@ class EvidencePanel(QScrollArea):
             self.action_row.add(button)
         box = QVBoxLayout(self.body)
         box.setContentsMargins(12, 12, 12, 12)
-        box.setSpacing(12)
+        box.setSpacing(16)
         head = QVBoxLayout()
         head.setSpacing(8)
-        for part in (self.heading, self.path, self.lemmas, self.words):
+        first = QHBoxLayout()
+        first.addWidget(self.heading, 1)
+        first.addWidget(self.verdict, 0, Qt.AlignmentFlag.AlignTop)
+        head.addLayout(first)
+        for part in (self.path, self.lemmas, self.words):
             head.addWidget(part)
         box.addLayout(head)
         for row in self.rows():
-            box.addWidget(row, 1)
+            box.addWidget(row)
             row.strip.opened.connect(self.image_wanted)
             row.strip.judged.connect(self.tag_judged)
             row.strip.left_by.connect(lambda step, col, r=row: self._leave_row(r, step, col))
         box.addWidget(self.action_row)
-        box.addStretch(0)
+        box.addStretch(1)
         self.path.wanted.connect(self.synset_wanted)
         self.clear()
 
@@ -130,6 +153,13 @@ class EvidencePanel(QScrollArea):
         """Show nothing."""
         self.synset_id, self.found = None, None
         self.body.hide()
+
+    def set_selected(self, count: int) -> None:
+        """Say on the buttons how many synsets they are for."""
+        for name, word in (("accept", "Accept"), ("reject", "Reject")):
+            button = self.buttons[name]
+            button.set_text(f"{word} {count}" if count > 1 else word, button.key)
+        self.buttons["rename"].setEnabled(count == 1)
 
     def set_forest(self, forest: Forest) -> None:
         """The vocabulary was read anew."""
@@ -150,11 +180,11 @@ class EvidencePanel(QScrollArea):
                 found = queries.evidence(db, synset_id, MOST)
             except AnnotatorError:
                 return None  # gone meanwhile: the reload of the tree selects another
-            if found.strongest or found.doubtful or found.weakest:
+            if found.strongest or found.doubtful or found.weakest or not found.synset.inner:
                 return Found(found)
             below = sorted(forest.below(synset_id), key=lambda i: -forest.synsets[i].score)
             best: list[Tag] = []
-            for member in below[: 3 * MOST]:
+            for member in below[:MOST]:
                 best += queries.evidence(db, member, 1).strongest[:1]
             return Found(found, tuple(best))
 
@@ -169,34 +199,83 @@ class EvidencePanel(QScrollArea):
         known = synset.id in self._forest.synsets
         self.path.show_path(self._forest.path(synset.id) if known else [])
         others = [lemma for lemma in synset.lemmas if lemma != synset.name]
-        self.lemmas.fill(_capped("also", others, "lemmaChip"))
+        self.lemmas.fill(_capped("also", others, "lemmaPill"))
         kept, dropped = word_chips(evidence.words)
         reasons = {f"{w.text} {w.count - w.dropped:,}": w.reason for w in evidence.words}
-        said = _capped("said", kept, "chip", reasons)
+        said = _capped("said", kept, "pill", reasons)
         if dropped:
-            said.append(chip("dropped by filter: " + ", ".join(dropped[:6]), "chip"))
+            said.append(chip("dropped by filter: " + ", ".join(dropped[:6]), "droppedPill"))
         self.words.fill(said)
         self._show_rows(found)
-        self.accept_button.set_primary(synset.verdict != "accepted")
         self.body.show()
+        self._fit()
+        self.verdict.show_synset(synset)
+        self.accept_button.set_primary(synset.verdict != "accepted")
 
     def _show_rows(self, found: Found) -> None:
         evidence = found.evidence
         grouping = not (evidence.strongest or evidence.doubtful or evidence.weakest)
+        if grouping and not evidence.synset.inner:
+            reason = _HIDDEN if evidence.synset.verdict == "rejected" else _NO_SCORE
+            self.strongest.caption.setText("IMAGES")
+            self.strongest.show_tags((), reason)
+            self.doubtful.hide()
+            self.weakest.hide()
+            return
         if grouping:
-            chunks = [found.below[i : i + MOST] for i in range(0, 3 * MOST, MOST)]
-            nothing = "No image has it, and nothing below it has one."
+            names = [t.synset for t in found.below]
             self.strongest.caption.setText("STRONGEST OF EACH BELOW IT")
-            self.strongest.show_tags(chunks[0], nothing, [t.synset for t in chunks[0]])
+            self.strongest.show_tags(found.below, _NO_IMAGE, names)
             self.doubtful.hide()
             self.weakest.hide()
             return
         self.strongest.caption.setText("STRONGEST")
-        self.strongest.show_tags(evidence.strongest, "No machine found it; a person said it.")
+        self.strongest.show_tags(evidence.strongest, _NO_SCORE)
         self.doubtful.show()
-        self.doubtful.show_tags(evidence.doubtful, "None: no undecided score is in between.")
+        self.doubtful.show_tags(evidence.doubtful, _NO_DOUBT)
         self.weakest.show()
-        self.weakest.show_tags(evidence.weakest, "None: every image is shown above.")
+        self.weakest.show_tags(evidence.weakest, _NO_WEAK)
+
+    def _fit(self) -> None:
+        """Give the rows as many columns and lines as fill the panel: few images are large, many
+        are small, all of one size, and nothing scrolls unless the panel is very low."""
+        used = [row for row in self.rows() if row.strip.tags and not row.isHidden()]
+        box = self.body.layout()
+        if not used or box is None or self.found is None:
+            return
+        # The panel's own size: the viewport's depends on the scroll bar, which depends on this.
+        room = self.size()
+        margins = box.contentsMargins()
+        width = room.width() - margins.left() - margins.right()
+        most = most_columns(width)
+        longest = max(len(row.strip.tags) for row in used)
+        columns = min(max(longest, FEWEST), most)
+        while True:
+            for row in used:
+                row.set_grid(width, columns, 1)
+            spare = room.height() - box.totalHeightForWidth(room.width())
+            if spare >= 0 or columns >= most:
+                break
+            columns += 1
+        lines = dict.fromkeys(used, 1)
+        step = line_height(width, columns) + GAP
+        while spare >= step:
+            hidden = {r: len(r.strip.tags) - lines[r] * columns for r in used}
+            row = max(used, key=lambda r: hidden[r])
+            if hidden[row] <= 0:
+                break
+            lines[row] += 1
+            spare -= step
+        for row in used:
+            row.set_grid(width, columns, lines[row])
+        policy = Qt.ScrollBarPolicy
+        self.setVerticalScrollBarPolicy(
+            policy.ScrollBarAlwaysOff if spare >= 0 else policy.ScrollBarAsNeeded
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def _leave_row(self, row: EvidenceRow, step: int, column: int) -> None:
         order = [r for r in self.rows() if r.isVisibleTo(self)]

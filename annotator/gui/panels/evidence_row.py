@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRect, QSize, Qt, Signal
+from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -12,14 +12,27 @@ from annotator.core.records import Tag
 from annotator.gui.panels.evidence_tile import EvidenceTile, Thumbs
 
 GAP = 8
-SMALLEST = 96
-LARGEST = 190
+#: Width of a tile that is aimed at, and its height as a part of the width.
+AIM = 104
+SHAPE = 1.08
+#: Few images are shown larger: as if there were this many columns.
+FEWEST = 3
 #: How many tags a row can show at most; the panel asks the project for that many.
 MOST = 12
 
 
+def most_columns(width: int) -> int:
+    """How many tiles of about the aimed-at width fill ``width`` pixels."""
+    return max(1, round((width + GAP) / (AIM + GAP)))
+
+
+def line_height(width: int, columns: int) -> int:
+    """Height of a line of tiles in pixels, without the gap below it."""
+    return max(round((width - GAP * (columns - 1)) / columns * SHAPE), 48)
+
+
 class TileStrip(QWidget):
-    """Tiles side by side. Their width fills the strip, their height is the strip's."""
+    """Tiles in columns that fill the width, in lines of one height."""
 
     opened = Signal(int)
     judged = Signal(str, int, int)
@@ -29,49 +42,45 @@ class TileStrip(QWidget):
         super().__init__(parent)
         self._thumbs = thumbs
         self._name = name
-        self._tags: tuple[Tag, ...] = ()
         self._captions: tuple[str, ...] = ()
+        self._columns, self._lines = FEWEST, 1
+        self.tags: tuple[Tag, ...] = ()
         self.tiles: list[EvidenceTile] = []
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-
-    def sizeHint(self) -> QSize:
-        return QSize(300, 112)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(SMALLEST, SMALLEST - 16)
 
     def show_tags(self, tags: Sequence[Tag], captions: Sequence[str] = ()) -> None:
-        """Show the first of ``tags``, as many as fit."""
-        self._tags = tuple(tags[:MOST])
+        """Show ``tags``, as many as ``set_grid`` leaves room for."""
+        self.tags = tuple(tags[:MOST])
         self._captions = tuple(captions[:MOST])
         self._arrange()
 
-    def columns(self) -> int:
-        """How many tiles fit side by side at about the strip's height."""
-        side = min(max(self.height(), SMALLEST), LARGEST)
-        return max(1, round((self.width() + GAP) / (side + GAP)))
+    def set_grid(self, columns: int, lines: int) -> None:
+        """How many tiles stand side by side, and in how many lines."""
+        self._columns, self._lines = columns, lines
+        self._arrange()
 
     def shown(self) -> list[EvidenceTile]:
         """The tiles that are in use, from left to right."""
         return [tile for tile in self.tiles if not tile.isHidden()]
 
     def _arrange(self) -> None:
-        columns = self.columns()
+        columns, lines = self._columns, self._lines
         width = (self.width() - GAP * (columns - 1)) / columns
-        height = min(self.height(), int(width * 1.15))
-        for column in range(max(min(columns, len(self._tags)), len(self.tiles))):
-            if column >= len(self.tiles):
+        height = (self.height() - GAP * (lines - 1)) // lines
+        count = min(columns * lines, len(self.tags))
+        for place in range(max(count, len(self.tiles))):
+            if place >= len(self.tiles):
                 self.tiles.append(self._new_tile())
-            tile = self.tiles[column]
-            if column >= min(columns, len(self._tags)):
+            tile = self.tiles[place]
+            if place >= count:
                 tile.hide()
                 continue
-            left = round(column * (width + GAP))
-            tile.setGeometry(QRect(left, 0, round(width), height))
-            caption = self._captions[column] if column < len(self._captions) else ""
-            tag = self._tags[column]
+            line, column = divmod(place, columns)
+            left, top = round(column * (width + GAP)), line * (height + GAP)
+            tile.setGeometry(QRect(left, top, round(width), height))
+            caption = self._captions[place] if place < len(self._captions) else ""
+            tag = self.tags[place]
             if tile.show_tag(tag, caption) or not tile.loaded:
-                key = f"evidence-{self._name}-{column}"
+                key = f"evidence-{self._name}-{place}"
                 self._thumbs.get(tag.image_id, tile.show_picture, key)
             tile.show()
 
@@ -101,7 +110,11 @@ class TileStrip(QWidget):
         if at is not None and step is not None:
             tiles[min(max(at + step, 0), len(tiles) - 1)].setFocus()
         elif at is not None and jump is not None:
-            self.left_by.emit(jump, at)
+            columns = self._columns
+            if 0 <= at + jump * columns < len(tiles):
+                tiles[at + jump * columns].setFocus()
+            else:
+                self.left_by.emit(jump, at % columns)
         else:
             super().keyPressEvent(event)
 
@@ -112,7 +125,7 @@ class EvidenceRow(QWidget):
     def __init__(self, caption: str, thumbs: Thumbs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.caption = QLabel(caption.upper(), self)
-        self.caption.setObjectName("caption")
+        self.caption.setObjectName("heading")
         self.strip = TileStrip(thumbs, caption, self)
         self.nothing = QLabel(self)
         self.nothing.setObjectName("hint")
@@ -120,9 +133,9 @@ class EvidenceRow(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(8)
-        box.addWidget(self.caption)
-        box.addWidget(self.strip, 1)
-        box.addWidget(self.nothing)
+        for part in (self.caption, self.strip, self.nothing):
+            box.addWidget(part)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_tags(
         self, tags: Sequence[Tag], nothing: str = "", captions: Sequence[str] = ()
@@ -131,6 +144,9 @@ class EvidenceRow(QWidget):
         self.nothing.setText(nothing)
         self.nothing.setVisible(not tags and bool(nothing))
         self.strip.setVisible(bool(tags))
-        policy = QSizePolicy.Policy.Expanding if tags else QSizePolicy.Policy.Maximum
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, policy)
         self.strip.show_tags(tags, captions)
+
+    def set_grid(self, width: int, columns: int, lines: int) -> None:
+        """Fix the strip's height for so many columns and lines of a panel of that width."""
+        self.strip.setFixedHeight(lines * (line_height(width, columns) + GAP) - GAP)
+        self.strip.set_grid(columns, lines)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QRectF, QSize, Qt, Signal
+import shiboken6
+from PySide6.QtCore import QObject, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetrics,
@@ -65,6 +66,8 @@ class Thumbs(QObject):
                 return str(error)  # shown on the tile: one bad file is no news for the whole window
 
         def keep(found: QImage | str) -> None:
+            if not shiboken6.isValid(self):
+                return  # the view was closed meanwhile
             value = found if isinstance(found, str) else QPixmap.fromImage(found)
             self._kept[image_id] = value
             while len(self._kept) > KEPT:
@@ -128,20 +131,9 @@ class EvidenceTile(QAbstractButton):
     def sizeHint(self) -> QSize:
         return QSize(104, 112)
 
-    def event(self, event: QEvent) -> bool:
-        # Y and X belong to the tree unless a tile has the focus: then they are for this image.
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.modifiers() == Qt.KeyboardModifier.NoModifier
-            and event.key() in VERBS
-        ):
-            event.accept()
-            return True
-        return super().event(event)
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())
+        # The view's commands leave these to the image that has the keyboard.
         if key in VERBS and self.tag is not None:
             self.judged.emit(VERBS[key], self.tag.image_id, self.tag.synset_id)
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):

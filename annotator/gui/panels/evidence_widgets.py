@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QPaintEvent
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QLabel,
-    QLayout,
-    QLayoutItem,
     QPushButton,
     QSizePolicy,
-    QStyle,
-    QStyleOptionButton,
-    QStylePainter,
     QWidget,
 )
 
@@ -23,97 +18,89 @@ from annotator.gui import theme
 from annotator.gui.panels import synset_tree_rows as rows
 
 
-class FlowLayout(QLayout):
+class Flow(QWidget):
     """Lays widgets out like words: from left to right, then on the next line."""
 
     def __init__(self, parent: QWidget | None = None, gap: int = 6) -> None:
         super().__init__(parent)
-        self._items: list[QLayoutItem] = []
+        self._parts: list[QWidget] = []
         self._gap = gap
-        self.setContentsMargins(0, 0, 0, 0)
-
-    def addItem(self, item: QLayoutItem) -> None:
-        self._items.append(item)
-
-    def count(self) -> int:
-        return len(self._items)
-
-    def itemAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
-        return self._items[index] if 0 <= index < len(self._items) else None
-
-    def takeAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
-        return self._items.pop(index) if 0 <= index < len(self._items) else None
-
-    def hasHeightForWidth(self) -> bool:
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        return self._place(QRect(0, 0, width, 0), dry=True)
-
-    def setGeometry(self, rect: QRect) -> None:
-        super().setGeometry(rect)
-        self._place(rect, dry=False)
-
-    def sizeHint(self) -> QSize:
-        return self.minimumSize()
-
-    def minimumSize(self) -> QSize:
-        size = QSize(0, 0)
-        for item in self._items:
-            size = size.expandedTo(item.minimumSize())
-        return size
-
-    def _place(self, rect: QRect, *, dry: bool) -> int:
-        x, y, line = rect.left(), rect.top(), 0
-        for item in self._items:
-            widget = item.widget()
-            if widget is not None and widget.isHidden():
-                continue
-            size = item.sizeHint()
-            size.setWidth(min(size.width(), rect.width()))
-            if x > rect.left() and x + size.width() > rect.right() + 1:
-                x, y, line = rect.left(), y + line + self._gap, 0
-            if not dry:
-                item.setGeometry(QRect(QPoint(x, y), size))
-            x += size.width() + self._gap
-            line = max(line, size.height())
-        return y + line - rect.top()
-
-
-class Flow(QWidget):
-    """A widget whose children flow. ``fill`` replaces them all."""
-
-    def __init__(self, parent: QWidget | None = None, gap: int = 6) -> None:
-        super().__init__(parent)
-        self._flow = FlowLayout(self, gap)
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
     def add(self, widget: QWidget) -> None:
         """Put a widget at the end."""
-        self._flow.addWidget(widget)
-
-    def clear(self) -> None:
-        """Take all out."""
-        while (item := self._flow.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
+        widget.setParent(self)
+        widget.show()
+        self._parts.append(widget)
+        self._changed()
 
     def fill(self, widgets: Sequence[QWidget]) -> None:
-        """Show these and nothing else."""
-        self.clear()
+        """Show these and nothing else; hidden while there are none."""
+        for old in self._parts:
+            old.hide()
+            old.deleteLater()
+        self._parts = []
         for widget in widgets:
             self.add(widget)
-            widget.show()
         self.setVisible(bool(widgets))
+        self._changed()
+
+    def refresh(self) -> None:
+        """A part was shown, hidden, or changed its size."""
+        self._changed()
+
+    def _changed(self) -> None:
         self.updateGeometry()
+        self._place(self.width(), dry=False)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return self._place(width, dry=True)
+
+    def sizeHint(self) -> QSize:
+        width = max(self.width(), self.minimumSizeHint().width())
+        return QSize(width, self.heightForWidth(width))
+
+    def minimumSizeHint(self) -> QSize:
+        parts = [part.sizeHint() for part in self._parts if not part.isHidden()]
+        height = max((size.height() for size in parts), default=0)
+        return QSize(40, height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place(event.size().width(), dry=False)
+
+    def _place(self, width: int, *, dry: bool) -> int:
+        x, y = 0, 0
+        line: list[tuple[QWidget, int, QSize]] = []
+        for part in self._parts:
+            if part.isHidden():
+                continue
+            size = part.sizeHint()
+            size.setWidth(min(size.width(), max(width, 1)))
+            if line and x + size.width() > width:
+                y += _set_line(line, y, dry) + self._gap
+                x, line = 0, []
+            line.append((part, x, size))
+            x += size.width() + self._gap
+        return y + _set_line(line, y, dry)
 
 
-def chip(text: str, kind: str = "chip", tip: str = "") -> QLabel:
-    """A word in a pill. ``kind`` is its name in the style sheet: "chip", "lemmaChip" ..."""
+def _set_line(line: list[tuple[QWidget, int, QSize]], y: int, dry: bool) -> int:
+    """Put one line of widgets in place, centred vertically; its height."""
+    height = max((size.height() for _, _, size in line), default=0)
+    if not dry:
+        for part, x, size in line:
+            part.setGeometry(QRect(QPoint(x, y + (height - size.height()) // 2), size))
+    return height
+
+
+def chip(text: str, kind: str = "pill", tip: str = "") -> QLabel:
+    """A word in a pill. ``kind`` is its name in the style sheet: "pill", "lemmaPill" ..."""
     label = QLabel(text)
     label.setObjectName(kind)
     label.setToolTip(tip)
@@ -143,6 +130,9 @@ class PathLine(Flow):
         self.fill(parts if len(path) > 1 else [])
 
 
+_PADDING = 9
+
+
 class KeyButton(QPushButton):
     """A button with its key in small letters after the word."""
 
@@ -152,8 +142,13 @@ class KeyButton(QPushButton):
         super().__init__(parent)
         self._word, self._key, self._primary = "", "", primary
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.set_text(text, key)
-        self.set_primary(primary)
+
+    @property
+    def key(self) -> str:
+        """The key as it is shown."""
+        return self._key
 
     def set_text(self, text: str, key: str) -> None:
         """Change word and key."""
@@ -166,38 +161,41 @@ class KeyButton(QPushButton):
     def set_primary(self, primary: bool) -> None:
         """Whether it is the one thing to do here: filled with the accent."""
         self._primary = primary
-        self.setProperty("primary", primary)
-        self.style().unpolish(self)
-        self.style().polish(self)
         self.update()
 
     def sizeHint(self) -> QSize:
-        word = self.fontMetrics().horizontalAdvance(self._word)
-        key = QFontMetrics(rows.small(self.font())).horizontalAdvance(self._key)
-        return QSize(word + (key + 7 if self._key else 0) + 22, 30)
+        return QSize(self._text_width() + 2 * _PADDING, 30)
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
+    def _text_width(self) -> int:
+        width = self.fontMetrics().horizontalAdvance(self._word)
+        if self._key:
+            width += QFontMetrics(rows.small(self.font())).horizontalAdvance(self._key) + 6
+        return width
+
     def paintEvent(self, event: QPaintEvent) -> None:
-        option = QStyleOptionButton()
-        self.initStyleOption(option)
-        option.text = ""
-        painter = QStylePainter(self)
-        painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
         t = theme.tokens()
-        colour = QColor(t.on_accent if self._primary else t.text)
-        faint = QColor(t.on_accent if self._primary else t.muted)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not self.isEnabled():
-            colour = faint = QColor(t.muted)
-            painter.setOpacity(0.6)
-        width = self.sizeHint().width() - 22
-        left = (self.width() - width) // 2
+            painter.setOpacity(0.5)
+        hot = self.isEnabled() and (self.underMouse() or self.isDown())
+        fill, edge = QColor(t.panel), QColor(t.line)
+        if self._primary:
+            fill = edge = QColor(t.accent).darker(112 if self.isDown() else 106 if hot else 100)
+        elif hot:
+            fill = QColor(t.line if self.isDown() else t.raised)
+        painter.setPen(QPen(QColor(t.accent) if self.hasFocus() else edge, 1))
+        painter.setBrush(fill)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+        left = (self.width() - self._text_width()) // 2
         middle = Qt.AlignmentFlag.AlignVCenter
-        painter.setPen(colour)
+        painter.setPen(QColor(t.on_accent if self._primary else t.text))
         painter.drawText(self.rect().adjusted(left, 0, 0, -1), middle, self._word)
         if self._key:
-            left += self.fontMetrics().horizontalAdvance(self._word) + 7
+            left += self.fontMetrics().horizontalAdvance(self._word) + 6
             painter.setFont(rows.small(self.font()))
-            painter.setPen(faint)
+            painter.setPen(QColor(t.on_accent if self._primary else t.muted))
             painter.drawText(self.rect().adjusted(left, 0, 0, -1), middle, self._key)

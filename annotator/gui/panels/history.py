@@ -77,7 +77,7 @@ class HistoryPanel(QWidget):
         self._session = session
         self.model = HistoryModel(self)
         caption = QLabel("HISTORY", self)
-        caption.setObjectName("caption")
+        caption.setObjectName("heading")
         self.next_undo = QLabel(self)
         self.next_undo.setObjectName("hint")
         self.next_undo.setWordWrap(True)

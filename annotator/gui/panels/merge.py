@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
+import shiboken6
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -39,7 +40,7 @@ class MergePane(QWidget):
         self._mode: Mode = "merge"
         self._sources: tuple[Synset, ...] = ()
         self.caption = QLabel(self)
-        self.caption.setObjectName("caption")
+        self.caption.setObjectName("heading")
         self.hint = QLabel(_HINT, self)
         self.hint.setObjectName("hint")
         self.hint.setWordWrap(True)
@@ -62,6 +63,11 @@ class MergePane(QWidget):
     def plan(self) -> Plan | None:
         """The merge or move that is shown, None when there is none."""
         return self.card.plan if self.card.isVisibleTo(self) else None
+
+    @property
+    def idle(self) -> bool:
+        """The plan that is shown, if any, has its pictures."""
+        return self.plan is None or self.card.pictures_loaded()
 
     def set_forest(self, forest: Forest) -> None:
         """The vocabulary was read anew: a plan with a synset that is gone is dropped, the others
@@ -119,9 +125,10 @@ class MergePane(QWidget):
 
     def _targets(self, text: str) -> list[Target]:
         exclude = {s.id for s in self._sources}
-        if self._mode == "move":
-            for source in self._sources:
-                exclude.update(self._forest.below(source.id))
+        for source in self._sources:
+            exclude.update(self._forest.below(source.id))
+            if self._mode == "merge":
+                exclude.update(self._forest.above(source.id))
         found = self._forest.targets(text, exclude, self._sources[0].id)
         targets: list[Target] = [
             (s, tuple(above.name for above in self._forest.path(s.id)[:-1])) for s in found
@@ -173,7 +180,7 @@ class MergePane(QWidget):
         self, plan: Plan
     ) -> Callable[[tuple[MergePreview | str | None, list[Tag], list[Tag]]], None]:
         def show(answer: tuple[MergePreview | str | None, list[Tag], list[Tag]]) -> None:
-            if self.card.plan != plan:
+            if not shiboken6.isValid(self) or self.card.plan != plan:
                 return
             preview, from_tags, into_tags = answer
             self.card.show_pictures(from_tags, into_tags)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from annotator.core.records import MergePreview, Synset, Tag
 from annotator.gui.panels.evidence_row import TileStrip
@@ -25,6 +25,11 @@ class Plan:
     mode: Mode
     sources: tuple[Synset, ...]
     target: Synset | None
+
+    @property
+    def target_id(self) -> int | None:
+        """The target's id, None for the top level."""
+        return None if self.target is None else self.target.id
 
     @property
     def can_swap(self) -> bool:
@@ -44,11 +49,10 @@ def plural(count: int, noun: str) -> str:
 
 def touches(preview: MergePreview) -> str:
     """What a merge would do to the data, in one line."""
-    both = "1 image has both" if preview.both == 1 else f"{preview.both:,} images have both"
-    return (
-        f"touches {plural(preview.tags, 'tag')} in {plural(preview.images, 'image')}, "
-        f"{both}, {plural(preview.regions, 'region')}"
-    )
+    text = f"touches {plural(preview.tags, 'tag')} in {plural(preview.images, 'image')}"
+    both = {0: "no image has both", 1: "1 image has both"}
+    text += ", " + both.get(preview.both, f"{preview.both:,} images have both")
+    return text + (f", {plural(preview.regions, 'region')}" if preview.regions else "")
 
 
 class MergeCard(QFrame):
@@ -66,19 +70,29 @@ class MergeCard(QFrame):
         self.setAccessibleName("Merge under way")
         self.plan: Plan | None = None
         self.title = QLabel(self)
+        self.title.setObjectName("cardTitle")
         self.title.setWordWrap(True)
         self.pictures = QWidget(self)
+        self.from_name = QLabel(self.pictures)
+        self.into_name = QLabel(self.pictures)
         self.from_strip = TileStrip(thumbs, "merge-from", self.pictures)
         self.into_strip = TileStrip(thumbs, "merge-into", self.pictures)
-        self.arrow = QLabel("→", self.pictures)
-        self.arrow.setObjectName("hint")
-        sides = QHBoxLayout(self.pictures)
+        arrow = QLabel("→", self.pictures)
+        sides = QGridLayout(self.pictures)
         sides.setContentsMargins(0, 0, 0, 0)
-        sides.setSpacing(6)
-        sides.addWidget(self.from_strip, 1)
-        sides.addWidget(self.arrow)
-        sides.addWidget(self.into_strip, 1)
-        self.pictures.setFixedHeight(88)
+        sides.setHorizontalSpacing(8)
+        sides.setVerticalSpacing(4)
+        for column, name, strip in (
+            (0, self.from_name, self.from_strip),
+            (2, self.into_name, self.into_strip),
+        ):
+            name.setObjectName("hint")
+            strip.setFixedHeight(84)
+            sides.addWidget(name, 0, column)
+            sides.addWidget(strip, 1, column)
+            sides.setColumnStretch(column, 1)
+        arrow.setObjectName("hint")
+        sides.addWidget(arrow, 1, 1)
         for strip in (self.from_strip, self.into_strip):
             strip.opened.connect(self.opened)
         self.counts = QLabel(self)
@@ -86,7 +100,7 @@ class MergeCard(QFrame):
         self.counts.setWordWrap(True)
         self.lemmas = Flow(self, 4)
         self.error = QLabel(self)
-        self.error.setObjectName("inlineError")
+        self.error.setObjectName("error")
         self.error.setWordWrap(True)
         self.merge_button = KeyButton("Merge", "Enter", parent=self)
         self.move_button = KeyButton("Move under", "P", parent=self)
@@ -96,7 +110,7 @@ class MergeCard(QFrame):
         self.move_button.clicked.connect(lambda: self._confirm("move"))
         self.swap_button.clicked.connect(self.swapped)
         self.cancel_button.clicked.connect(self.cancelled)
-        self.buttons = Flow(self)
+        self.buttons = Flow(self, 4)
         for button in (self.merge_button, self.move_button, self.swap_button, self.cancel_button):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             self.buttons.add(button)
@@ -134,6 +148,7 @@ class MergeCard(QFrame):
         self.move_button.set_primary(not merging)
         self.merge_button.setVisible(plan.target is not None)
         self.swap_button.setVisible(plan.can_swap)
+        self.buttons.refresh()
         self.counts.setText("counting …")
         self.lemmas.fill([])
         self.error.hide()
@@ -150,8 +165,13 @@ class MergeCard(QFrame):
     def show_pictures(self, sources: Sequence[Tag], target: Sequence[Tag]) -> None:
         """The strongest images of both sides."""
         self.pictures.setVisible(bool(sources) or bool(target))
-        self.from_strip.show_tags(sources, [t.synset for t in sources])
-        self.into_strip.show_tags(target, [t.synset for t in target])
+        for name, strip, tags in (
+            (self.from_name, self.from_strip, sources),
+            (self.into_name, self.into_strip, target),
+        ):
+            name.setText(", ".join(dict.fromkeys(t.synset for t in tags)) or "no image")
+            strip.set_grid(max(1, len(tags)), 1)
+            strip.show_tags(tags)
 
     def show_error(self, text: str) -> None:
         """Why it cannot be done, inside the card."""
@@ -163,19 +183,7 @@ class MergeCard(QFrame):
         if self.plan is not None and (mode == "move" or self.plan.target is not None):
             self.confirmed.emit(replace(self.plan, mode=mode))
 
-    # --- keys
-
-    def event(self, event: QEvent) -> bool:
-        # While the card has the keyboard, its letters are not the tree's commands.
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.modifiers() == Qt.KeyboardModifier.NoModifier
-            and event.key() in (Qt.Key.Key_S, Qt.Key.Key_P, Qt.Key.Key_M, Qt.Key.Key_Escape)
-        ):
-            event.accept()
-            return True
-        return super().event(event)
+    # --- keys: the view's commands leave them to the card while it has the keyboard
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, plan = event.key(), self.plan

@@ -213,7 +213,7 @@ class SynsetTree(QTreeView):
     def _ask_rename(self, text: str) -> None:
         if self._renamed is None or self._editor is None:
             return
-        if self.offer.isVisible():
+        if self.offer.isVisible() and self.offer.target is not None:
             self._take_offer(self.offer.target)
         else:
             self.rename_asked.emit(self._renamed, text)
@@ -227,15 +227,17 @@ class SynsetTree(QTreeView):
             self.closeEditor(editor, QAbstractItemDelegate.EndEditHint.NoHint)
             self.setFocus()
 
-    def refuse_rename(self, taken_by: int | None) -> None:
-        """The name cannot be had: keep the line edit, and offer the merge if it is taken."""
+    def refuse_rename(self, taken_by: int | None, reason: str) -> None:
+        """The name cannot be had: keep the line edit, say why, offer the merge if it is taken."""
         if self._editor is None or self._renamed is None:
             return
         other = self.vocabulary.forest.synsets.get(taken_by) if taken_by is not None else None
         self._editor.refused()
+        row = self.visualRect(self.vocabulary.index_of(self._renamed))
         if other is not None:
-            row = self.visualRect(self.vocabulary.index_of(self._renamed))
             self.offer.offer(other.id, other.name, row)
+        else:
+            self.offer.refuse(reason, row)
 
     def _offer_off(self) -> None:
         self.offer.hide()

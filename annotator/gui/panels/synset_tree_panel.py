@@ -27,6 +27,7 @@ class SynsetTreePanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("column")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.tree = SynsetTree(self)
         self.search = QLineEdit(self)
         self.search.setObjectName("search")
@@ -41,7 +42,8 @@ class SynsetTreePanel(QWidget):
         inside = QHBoxLayout(self.search)
         inside.setContentsMargins(0, 0, 6, 0)
         inside.addStretch(1)
-        inside.addWidget(key)
+        inside.addWidget(key, 0, Qt.AlignmentFlag.AlignVCenter)
+        key.setFixedHeight(18)
         self._key = key
         self.search.textChanged.connect(lambda text: key.setVisible(not text))
         self.chips = Flow(self)
@@ -50,7 +52,7 @@ class SynsetTreePanel(QWidget):
         self.chip_buttons: dict[Chip, QPushButton] = {}
         for name in CHIPS:
             button = QPushButton(name)
-            button.setObjectName("filterChip")
+            button.setObjectName("chip")
             button.setCheckable(True)
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -120,6 +122,7 @@ class SynsetTreePanel(QWidget):
         forest, text = self.tree.vocabulary.forest, self.search.text()
         for name, count in forest.counts(text).items():
             self.chip_buttons[name].setText(f"{name} {count:,}")
+        self.chips.refresh()
         missing = bool(forest.synsets) and not self.tree.vocabulary.shown.rows
         if missing:
             what = f"Nothing matches ‘{text.strip()}’" if text.strip() else "Nothing here"

@@ -10,13 +10,13 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
 )
 
 from annotator.gui.panels import synset_tree_rows as rows
+from annotator.gui.panels.evidence_widgets import KeyButton
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -76,12 +76,12 @@ class TakenOffer(QFrame):
         self.setObjectName("takenOffer")
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.setAutoFillBackground(True)
-        self.target = 0
+        self.target: int | None = None
         self.label = QLabel(self)
         self.label.setWordWrap(True)
-        self.button = QPushButton(self)
+        self.button = KeyButton("Merge…", "Enter", primary=True, parent=self)
         self.button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.button.clicked.connect(lambda: self.accepted.emit(self.target))
+        self.button.clicked.connect(self._accept)
         box = QHBoxLayout(self)
         box.setContentsMargins(10, 6, 6, 6)
         box.setSpacing(8)
@@ -93,10 +93,23 @@ class TakenOffer(QFrame):
         """Show the offer under a row, or above it where there is no room below."""
         self.target = target
         self.label.setText(f"‘{name}’ exists: merge into it?")
-        self.button.setText("Merge…  Enter")
+        self._show(under, can_merge=True)
+
+    def refuse(self, reason: str, under: QRect) -> None:
+        """Show why the name cannot be had; there is nothing to merge with."""
+        self.target = None
+        self.label.setText(reason)
+        self._show(under, can_merge=False)
+
+    def _show(self, under: QRect, *, can_merge: bool) -> None:
+        self.button.setVisible(can_merge)
         self.place(under)
         self.show()
         self.raise_()
+
+    def _accept(self) -> None:
+        if self.target is not None:
+            self.accepted.emit(self.target)
 
     def place(self, under: QRect) -> None:
         """Follow the row."""

@@ -11,16 +11,16 @@ from annotator.core.records import Synset, Verdict
 from annotator.gui import theme
 
 ROW_HEIGHT = 30
-INDENT = 18
+INDENT = 14
 MARGIN = 12
 SWATCH = 10
 #: Left edge of the expand arrow and of the name, after the row's own indentation.
-ARROW = 32
-NAME = 46
-VERDICT_WIDTH = 84
-BAR_WIDTH = 70
+ARROW = 30
+NAME = 44
+VERDICT_WIDTH = 74
+BAR_WIDTH = 58
 BAR_HEIGHT = 6
-NUMBER_WIDTH = 52
+NUMBER_WIDTH = 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def arrow_rect(row: QRect, indent: int) -> QRect:
 def name_rect(row: QRect, indent: int) -> QRect:
     """Where the name is, and where it is edited."""
     left = row.left() + indent + NAME
-    right = row.right() - MARGIN - VERDICT_WIDTH - BAR_WIDTH - NUMBER_WIDTH - 8
+    right = row.right() - MARGIN - VERDICT_WIDTH - BAR_WIDTH - NUMBER_WIDTH - 4
     return QRect(left, row.top(), max(right - left, 24), row.height())
 
 
@@ -150,24 +150,30 @@ def _paint_numbers(
     images = synset.subtree_support if synset.inner else synset.support
     painter.drawText(number, flags, f"{images:,}")
 
-    y = row.center().y() - BAR_HEIGHT / 2 + 0.5
-    radius = BAR_HEIGHT / 2
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(t.raised))
-    painter.drawRoundedRect(QRectF(bar_left, y, BAR_WIDTH, BAR_HEIGHT), radius, radius)
-    if state.bar > 0:
-        colour = QColor(t.muted if dim else t.accent)
-        colour.setAlphaF(0.5 if dim or synset.inner else 1.0)
-        painter.setBrush(colour)
-        length = max(BAR_HEIGHT, state.bar * BAR_WIDTH)
-        painter.drawRoundedRect(QRectF(bar_left, y, length, BAR_HEIGHT), radius, radius)
-
+    if not synset.inner:
+        _paint_bar(
+            painter, QRectF(bar_left, row.center().y() - 2.5, BAR_WIDTH, BAR_HEIGHT), state, dim
+        )
     painter.setFont(small(font))
     if synset.verdict != "unknown":
         paint_verdict(painter, verdict, synset.verdict)
     elif not synset.inner:
         painter.setPen(QColor(t.muted))
         painter.drawText(verdict, flags, score_text(synset.score))
+
+
+def _paint_bar(painter: QPainter, box: QRectF, state: RowState, dim: bool) -> None:
+    t = theme.tokens()
+    radius = BAR_HEIGHT / 2
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(t.line if state.selected or state.hovered else t.raised))
+    painter.drawRoundedRect(box, radius, radius)
+    if state.bar > 0:
+        colour = QColor(t.muted if dim else t.accent)
+        colour.setAlphaF(0.5 if dim else 1.0)
+        painter.setBrush(colour)
+        box.setWidth(max(BAR_HEIGHT, state.bar * BAR_WIDTH))
+        painter.drawRoundedRect(box, radius, radius)
 
 
 def paint_verdict(painter: QPainter, box: QRect, verdict: Verdict) -> None:

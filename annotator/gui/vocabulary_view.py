@@ -1,0 +1,313 @@
+"""The Vocabulary view: the tree, the evidence, and the merge under way with the history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import shiboken6
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QLabel,
+    QSplitter,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator.core.errors import AnnotatorError, NameTaken
+from annotator.core.records import Synset
+from annotator.gui.commands import Commands
+from annotator.gui.item_models.vocabulary_forest import Forest
+from annotator.gui.item_models.vocabulary_loader import VocabularyLoader
+from annotator.gui.panels.evidence import EvidencePanel
+from annotator.gui.panels.evidence_style import style_sheet
+from annotator.gui.panels.evidence_tile import EvidenceTile, Thumbs
+from annotator.gui.panels.evidence_widgets import KeyButton
+from annotator.gui.panels.history import HistoryPanel
+from annotator.gui.panels.merge import MergePane
+from annotator.gui.panels.merge_preview import MergeCard, Mode, Plan
+from annotator.gui.panels.synset_tree_panel import SynsetTreePanel
+from annotator.gui.session import Session
+from annotator.operations import synsets, tags
+
+ALL_KINDS = frozenset({"images", "proposals", "synsets", "tags", "history"})
+_OF_TREE = frozenset({"proposals", "synsets", "tags"})
+_VERBS: dict[str, Callable[..., None]] = {
+    "accept": synsets.accept,
+    "reject": synsets.reject,
+    "clear": synsets.clear,
+}
+_TAG_VERBS: dict[str, Callable[..., None]] = {
+    "accept": tags.accept,
+    "reject": tags.reject,
+    "clear": tags.clear,
+}
+
+
+class VocabularyView(QWidget):
+    """Wires the three columns to the session. It holds no facts: every one is read again."""
+
+    def __init__(self, session: Session, commands: Commands, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._commands = commands
+        self._stale = True
+        self._first = True
+        self.loader = VocabularyLoader(session, self)
+        thumbs = Thumbs(session, self)
+        self._thumbs = thumbs
+        self.left = SynsetTreePanel(self)
+        self.tree = self.left.tree
+        self.evidence = EvidencePanel(session, thumbs, self)
+        self.merge = MergePane(session, thumbs, self)
+        self.history = HistoryPanel(session, self)
+        self._lay_out()
+        self._register(commands)
+
+        self.loader.loaded.connect(self._loaded)
+        self.tree.selected.connect(self._selected)
+        self.tree.dropped.connect(self._dropped)
+        self.tree.rename_asked.connect(self._rename)
+        self.tree.merge_asked.connect(lambda s, t: self._propose("merge", [s], t))
+        self.evidence.action.connect(self._action)
+        self.evidence.tag_judged.connect(self._judge_tag)
+        self.evidence.image_wanted.connect(self._open_image)
+        self.evidence.synset_wanted.connect(self.show_synset)
+        self.merge.opened.connect(self._open_image)
+        self.merge.confirmed.connect(self._carry_out)
+        self.merge.closed.connect(self.tree.setFocus)
+        session.changed.connect(self._changed)
+        session.synset_changed.connect(self._synset_changed)
+        session.theme_changed.connect(self._restyle)
+        self._restyle()
+
+    def _restyle(self) -> None:
+        self.setStyleSheet(style_sheet())
+        self.update()
+
+    def _lay_out(self) -> None:
+        centre = QWidget(self)
+        centre.setObjectName("column")
+        self.nothing = QLabel("Select a synset to see why it is here.", centre)
+        self.nothing.setObjectName("hint")
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._centre = QStackedLayout(centre)
+        self._centre.addWidget(self.nothing)
+        self._centre.addWidget(self.evidence)
+        right = QWidget(self)
+        right.setObjectName("column")
+        column = QVBoxLayout(right)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(20)
+        column.addWidget(self.merge)
+        column.addWidget(self.history, 1)
+        self.columns = QSplitter(Qt.Orientation.Horizontal, self)
+        self.columns.setHandleWidth(1)
+        self.columns.setChildrenCollapsible(False)
+        for part, least in ((self.left, 340), (centre, 320), (right, 300)):
+            part.setMinimumWidth(least)
+            self.columns.addWidget(part)
+        self.columns.setSizes([440, 580, 420])
+        self.columns.setStretchFactor(1, 1)
+        self.empty = _empty_page(self, lambda: self._commands.run("propose"))
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(self.columns)
+        self._pages.addWidget(self.empty)
+
+    def _register(self, commands: Commands) -> None:
+        for name, title, key, run in (
+            ("accept", "Accept synset", "Y", lambda: self._decide("accept")),
+            ("reject", "Reject synset", "X", lambda: self._decide("reject")),
+            ("clear", "Clear the decision on a synset", "U", lambda: self._decide("clear")),
+            ("rename", "Rename synset", "F2", self.tree.begin_rename),
+            ("merge", "Merge synset into…", "M", lambda: self._choose("merge")),
+            ("move", "Move synset under…", "P", lambda: self._choose("move")),
+        ):
+            commands.add(
+                f"vocabulary.{name}", title, key, run, scope=self, enabled=self._tree_has_keys
+            )
+
+    def focus_search(self) -> None:
+        """Put the keyboard into the search box; the window's "/" asks for it."""
+        self.left.focus_search()
+
+    def _tree_has_keys(self) -> bool:
+        """Letters mean the selected synset, unless an image or the merge has the keyboard."""
+        focus = QApplication.focusWidget()
+        return self.tree.current_id() is not None and not isinstance(
+            focus, (EvidenceTile, MergeCard)
+        )
+
+    # --- reading
+
+    @property
+    def idle(self) -> bool:
+        """Everything that was asked for is on screen, thumbnails too."""
+        tiles = self.evidence.tiles()
+        shown = self.evidence.found is None or all(tile.loaded for tile in tiles)
+        return not self._stale and self.loader.idle and shown and self.merge.idle
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self._changed(ALL_KINDS)
+
+    def _changed(self, kinds: frozenset[str]) -> None:
+        if not self.isVisible():
+            self._stale = True
+            return
+        self._stale = False
+        if "images" in kinds:
+            self._thumbs.forget()
+        if not kinds.isdisjoint(_OF_TREE):
+            self.loader.ask(kinds)
+        if "history" in kinds:
+            self.history.reload()
+
+    def _loaded(self, forest: Forest) -> None:
+        self.evidence.set_forest(forest)
+        wanted = self._session.synset
+        self.left.load(forest)
+        self._pages.setCurrentWidget(self.columns if forest.synsets else self.empty)
+        if wanted in forest.synsets:
+            self.tree.select(wanted)
+        elif self.tree.current_id() is None:
+            # Something to look at: the best word that is still to be decided.
+            shown = [forest.synsets[i] for i in self.tree.vocabulary.shown.order()]
+            first = next((s for s in shown if not s.inner and s.verdict == "unknown"), None)
+            if first is not None:
+                self.tree.select(first.id)
+        self.evidence.show_synset(self.tree.current_id())
+        self.merge.set_forest(forest)
+        if self._first and forest.synsets:
+            self._first = False
+            self.tree.setFocus()
+
+    def _synset_changed(self, synset_id: int | None) -> None:
+        if synset_id != self.tree.current_id():
+            self.show_synset(synset_id)
+
+    def show_synset(self, synset_id: int | None) -> None:
+        """Select a synset, also one that the search hides."""
+        vocabulary = self.tree.vocabulary
+        if synset_id is not None and synset_id not in vocabulary.forest.synsets:
+            return  # not read yet: the next reload looks at the session's synset
+        if synset_id is not None and synset_id not in vocabulary.shown.rows:
+            self.left.clear_filter()
+        self.tree.select(synset_id)
+
+    def _selected(self, ids: list[int]) -> None:
+        current = ids[0] if ids else None
+        self._centre.setCurrentWidget(self.evidence if ids else self.nothing)
+        self.evidence.set_selected(len(ids))
+        if current != self.evidence.synset_id:
+            self.evidence.show_synset(current)
+        if self.tree.vocabulary.forest.synsets and current != self._session.synset:
+            self._session.select_synset(current)
+
+    # --- deciding
+
+    def _chosen(self) -> list[Synset]:
+        known = self.tree.vocabulary.forest.synsets
+        return [known[i] for i in self.tree.selected_ids() if i in known]
+
+    def _action(self, name: str) -> None:
+        if name == "rename":
+            self.tree.begin_rename()
+        elif name == "merge" or name == "move":
+            self._choose("merge" if name == "merge" else "move")
+        else:
+            self._decide(name)
+
+    def _decide(self, verb: str) -> None:
+        ids = [s.id for s in self._chosen()]
+        if ids:
+            self._session.act(_VERBS[verb], ids)
+
+    def _judge_tag(self, verb: str, image_id: int, synset_id: int) -> None:
+        self._session.act(_TAG_VERBS[verb], image_id, synset_id)
+
+    def _open_image(self, image_id: int) -> None:
+        self._session.select_image(image_id)
+        self._session.select_view("images")
+
+    def _rename(self, synset_id: int, name: str) -> None:
+        def renamed(_nothing: None) -> None:
+            if shiboken6.isValid(self):
+                self.tree.end_rename()
+
+        def refused(error: AnnotatorError) -> None:
+            if not shiboken6.isValid(self):
+                return
+            taken_by = error.synset_id if isinstance(error, NameTaken) else None
+            self.tree.refuse_rename(taken_by, str(error))
+
+        self._session.act(synsets.rename, synset_id, name, done=renamed, failed=refused)
+
+    # --- merging and moving
+
+    def _choose(self, mode: Mode) -> None:
+        chosen = self._chosen()
+        if chosen:
+            self.merge.choose(mode, chosen)
+
+    def _dropped(self, ids: list[int], target_id: int, below: bool) -> None:
+        self._propose("move" if below else "merge", ids, target_id)
+
+    def _propose(self, mode: Mode, ids: list[int], target_id: int) -> None:
+        known = self.tree.vocabulary.forest.synsets
+        target, sources = known.get(target_id), [known[i] for i in ids if i in known]
+        if target is not None and sources:
+            self.merge.propose(mode, sources, target)
+
+    def _carry_out(self, plan: Plan) -> None:
+        ids, target = [s.id for s in plan.sources], plan.target
+        follow = target.id if plan.mode == "merge" and target is not None else ids[0]
+
+        def done(_nothing: None) -> None:
+            if not shiboken6.isValid(self):
+                return
+            self.merge.close_plan()
+            self.show_synset(follow)
+            self.tree.setFocus()
+
+        def failed(error: AnnotatorError) -> None:
+            if shiboken6.isValid(self):
+                self.merge.show_error(str(error))
+
+        if plan.mode == "merge" and target is not None:
+            self._session.act(synsets.merge, ids, target.id, done=done, failed=failed)
+            return
+        *before, last = ids
+        for synset_id in before:
+            self._session.act(synsets.move, synset_id, plan.target_id, failed=failed)
+        self._session.act(synsets.move, last, plan.target_id, done=done, failed=failed)
+
+
+def _empty_page(parent: QWidget, propose: Callable[[], object]) -> QWidget:
+    """What is shown while there is no vocabulary: what is missing, and what to do."""
+    page = QWidget(parent)
+    page.setObjectName("column")
+    title = QLabel("No vocabulary yet", page)
+    title.setObjectName("emptyTitle")
+    text = QLabel(
+        "Propose looks at every image and collects what it sees: "
+        "words become synsets, synsets become a tree, and you decide what stays.",
+        page,
+    )
+    text.setObjectName("hint")
+    text.setWordWrap(True)
+    text.setMaximumWidth(420)
+    text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+    button = KeyButton("Propose labels", primary=True, parent=page)
+    button.setObjectName("proposeButton")
+    button.clicked.connect(lambda: propose())
+    box = QVBoxLayout(page)
+    box.setSpacing(14)
+    box.addStretch(1)
+    for part in (title, text, button):
+        box.addWidget(part, 0, Qt.AlignmentFlag.AlignHCenter)
+    box.addStretch(1)
+    return page

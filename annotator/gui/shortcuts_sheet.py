@@ -22,6 +22,20 @@ def groups(commands: Iterable[Command]) -> dict[str, list[Command]]:
     return found
 
 
+def rows(commands: Iterable[Command]) -> list[tuple[str, str]]:
+    """Title and keys of each line. Nine actions on the digits are one line: "Select tag 1-9"."""
+    lines: list[tuple[str, str]] = []
+    for command in commands:
+        digit = command.keys[0]
+        title = command.title
+        if digit.isdigit() and title.endswith(f" {digit}"):
+            if digit == "1":
+                lines.append((f"{title[:-2]} by number", "1 – 9"))
+            continue
+        lines.append((title, "  ".join(shown(key) for key in command.keys)))
+    return lines
+
+
 class ShortcutsSheet(Overlay):
     """Made anew at each opening, because views bring their own keys."""
 
@@ -51,9 +65,10 @@ class ShortcutsSheet(Overlay):
         row.setSpacing(36)
         columns = [QVBoxLayout() for _ in range(_COLUMNS)]
         heights = [0] * _COLUMNS
-        for name, commands in groups(self._commands).items():
+        by_size = sorted(groups(self._commands).items(), key=lambda group: -len(rows(group[1])))
+        for name, commands in by_size:
             shortest = heights.index(min(heights))
-            heights[shortest] += len(commands) + 2
+            heights[shortest] += len(rows(commands)) + 2
             columns[shortest].addLayout(_group(page, name, commands))
         for column in columns:
             column.setSpacing(20)
@@ -74,9 +89,9 @@ def _group(parent: QWidget, name: str, commands: list[Command]) -> QGridLayout:
     heading = QLabel(name.upper(), parent)
     heading.setObjectName("heading")
     grid.addWidget(heading, 0, 0, 1, 2)
-    for row, command in enumerate(commands, start=1):
-        grid.addWidget(QLabel(command.title, parent), row, 0)
-        keys = QLabel("  ".join(shown(key) for key in command.keys), parent)
+    for row, (title, text) in enumerate(rows(commands), start=1):
+        grid.addWidget(QLabel(title, parent), row, 0)
+        keys = QLabel(text, parent)
         keys.setObjectName("muted")
         keys.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         grid.addWidget(keys, row, 1)

@@ -229,18 +229,19 @@ def style_sheet(t: Tokens) -> str:
     return f"""
 * {{ font-size: 13px; }}
 QMainWindow, QWidget#ground {{ background: {t.ground}; }}
+QWidget#bar[edge="bottom"] {{ border-bottom: 1px solid {t.line}; }}
+QWidget#bar[edge="top"] {{ border-top: 1px solid {t.line}; }}
 QWidget#column, QFrame#column, QWidget#bar {{ background: {t.panel}; }}
 QLabel {{ background: transparent; }}
 QLabel#hint, QLabel#muted {{ color: {t.muted}; }}
 QLabel#heading {{ color: {t.muted}; font-size: 11px; letter-spacing: 1px; }}
 QLabel#title {{ font-weight: 600; }}
 QLabel#error {{ color: {t.no}; }}
-QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox {{
+QLineEdit {{
   background: {t.raised}; border: 1px solid {t.raised}; border-radius: 6px; padding: 5px 8px;
   color: {t.text}; selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
-QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {{
-  border-color: {t.accent}; }}
-QComboBox::drop-down {{ border: none; width: 20px; }}
+QLineEdit:focus {{ border-color: {t.accent}; }}
+QComboBox, QDoubleSpinBox, QSpinBox {{ min-height: 26px; }}
 QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.line}; outline: none; }}
 QPushButton, QToolButton {{
   background: {t.raised}; color: {t.text}; border: 1px solid {t.line if not t.dark else t.raised};

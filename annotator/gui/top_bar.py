@@ -17,6 +17,7 @@ class TopBar(QWidget):
     def __init__(self, commands: Commands, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("bar")
+        self.setProperty("edge", "bottom")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedHeight(44)
         self.name = QLabel(self)
@@ -26,7 +27,7 @@ class TopBar(QWidget):
         left = QHBoxLayout()
         left.setSpacing(10)
         left.addWidget(self.name)
-        left.addWidget(self.counts)
+        left.addWidget(self.counts, 0, Qt.AlignmentFlag.AlignVCenter)
         left.addStretch(1)
 
         middle = QHBoxLayout()

@@ -99,8 +99,10 @@ def propose(words: Namespace, out: Output) -> int:
         _require_images(project)
         result = out.drive(ask(project, pack, options))
     out.failures(result)
+    before = f" ({result['skipped']} were done before)" if result["skipped"] else ""
     text = (
-        f"{result['done']} images in {duration(result['seconds'])}: {result['synsets']} words, "
+        f"{result['done']} images in {duration(result['seconds'])}{before}: "
+        f"{result['synsets']} words, "
         f"{result['tags']} tags.\n"
         f"Next: annotator vocabulary {words.project}, or the window: annotator {words.project}"
     )

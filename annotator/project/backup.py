@@ -28,7 +28,19 @@ def backup(project: Project, out: Path | None = None) -> Path:
         raise AnnotatorError(f"{out.parent} is not a folder; make it first or choose another.")
     temporary = out.parent / f".annotator-{secrets.token_hex(6)}.part"
     try:
-        with closing(sqlite3.connect(temporary)) as copy, project.read() as db:
+        with project.read() as db:
+            # Inside: outside, the project itself would be blamed.
+            _copy(db, temporary, out)
+    finally:
+        for ending in ("", "-journal", "-wal", "-shm"):
+            with suppress(OSError):
+                temporary.with_name(temporary.name + ending).unlink()
+    return out
+
+
+def _copy(db: sqlite3.Connection, temporary: Path, out: Path) -> None:
+    try:
+        with closing(sqlite3.connect(temporary)) as copy:
             db.backup(copy)
             # The original is in WAL mode; a copy has to be one file.
             copy.execute("PRAGMA journal_mode = DELETE")
@@ -40,11 +52,6 @@ def backup(project: Project, out: Path | None = None) -> Path:
             f"The copy {out} could not be written ({error}); free some space or choose another "
             "place. Nothing was left behind."
         ) from error
-    finally:
-        for ending in ("", "-journal", "-wal", "-shm"):
-            with suppress(OSError):
-                temporary.with_name(temporary.name + ending).unlink()
-    return out
 
 
 def _dated(path: Path) -> Path:

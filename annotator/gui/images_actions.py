@@ -45,6 +45,7 @@ class ImagesActions(QObject):
         view.regions.decided.connect(self.decide)
         view.bar.keep_clicked.connect(self.keep)
         view.bar.drop_clicked.connect(self.drop)
+        view.tools.chosen.connect(self.choose_tool)
         self._register(commands)
 
     def _register(self, commands: Commands) -> None:
@@ -74,10 +75,10 @@ class ImagesActions(QObject):
         add("higher", "Raise the threshold", "]", lambda: view.bar.threshold.step(2))
         add("keep", "Keep the mask", ("Return", "Enter"), self.keep)
         add("drop", "Drop the mask, then the heatmap", "Esc", self.drop)
-        add("tool_move", "Tool: select and move", "V", lambda: view.canvas.set_tool(None))
-        add("tool_cut", "Tool: cut the heatmap where I click", "C", self.cut_tool)
+        add("tool_move", "Tool: select and move", "V", lambda: self.choose_tool("select"))
+        add("tool_cut", "Tool: cut the heatmap where I click", "C", lambda: self.choose_tool("cut"))
         add("fit", "Fit the image", ("F", "0"), view.canvas.fit)
-        add("actual", "Image at 100 %", "Ctrl+1", view.canvas.actual_size)
+        add("actual", "Image at 100 %", "Ctrl+0", view.canvas.actual_size)
         add("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+="), lambda: view.canvas.zoom_by(1.25))
         add("zoom_out", "Zoom out", "Ctrl+-", lambda: view.canvas.zoom_by(0.8))
 
@@ -195,8 +196,12 @@ class ImagesActions(QObject):
     def toggle_heat(self) -> None:
         self._view.set_heat_on(not self._view.grounding.on)
 
-    def cut_tool(self) -> None:
-        self._view.canvas.set_tool(self._cut)
+    def choose_tool(self, name: str) -> None:
+        """ "select" or "cut"; to cut there has to be a heatmap."""
+        view = self._view
+        view.canvas.set_tool(self._cut if name == "cut" else None)
+        if name == "cut" and not view.grounding.on:
+            view.set_heat_on(True)
 
     def keep(self) -> None:
         """The mask becomes an accepted region of the person's."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent
+from PySide6.QtCore import QPointF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from annotator.core.records import Image, Tag
@@ -20,6 +20,7 @@ from annotator.gui.canvas.view import CanvasView
 from annotator.gui.commands import Commands
 from annotator.gui.images_actions import ImagesActions
 from annotator.gui.panels.canvas_bar import CanvasBar
+from annotator.gui.panels.canvas_bar_tools import ToolPalette
 from annotator.gui.panels.image_vocabulary import Branch, branches
 from annotator.gui.panels.images_style import style_sheet
 from annotator.gui.panels.regions import RegionsPanel
@@ -68,6 +69,7 @@ class ImagesView(QWidget):
 
     def _lay_out(self) -> None:
         centre = QWidget()
+        centre.setObjectName("canvasColumn")
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -81,6 +83,9 @@ class ImagesView(QWidget):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.tags)
         self._pages.addWidget(self.regions)
+        self.tools = ToolPalette(self.canvas)
+        self.tools.move(12, 12)
+        self.tools.hide()
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -124,6 +129,7 @@ class ImagesView(QWidget):
         canvas.region_clicked.connect(self._region_clicked)
         canvas.region_hovered.connect(self._hover_region)
         canvas.cut_at.connect(self._cut_at)
+        canvas.tool_changed.connect(self.tools.set_current)
         self.bar.heat_toggled.connect(self.set_heat_on)
         self.bar.threshold_changed.connect(self.grounding.set_threshold)
         self.bar.opacity_changed.connect(self._set_opacity)
@@ -217,6 +223,7 @@ class ImagesView(QWidget):
     def _show_frame(self, image: Image, frame: Frame) -> None:
         self._frame = frame
         self.canvas.show_frame(frame)
+        self.tools.show()
         self.bar.set_image_size(frame.width, frame.height)
         if self.facts is not None and self.facts.image.id == image.id:
             self.shapes.show(image.id, self.facts.regions)
@@ -227,6 +234,7 @@ class ImagesView(QWidget):
 
     def _show_failure(self, image: Image, reason: str) -> None:
         self._frame = None
+        self.tools.hide()
         self.bar.set_image_size(0, 0)
         self.canvas.show_message(f"{image.path} cannot be shown", reason, error=True)
         self._ground()
@@ -331,10 +339,22 @@ class ImagesView(QWidget):
 
     def _set_opacity(self, opacity: float) -> None:
         self.canvas.heat.opacity = opacity
-        self.canvas.regions.fill = self.canvas.preview.fill = 0.6 * opacity
+        self.canvas.regions.fill = 0.45 * opacity
+        self.canvas.preview.fill = 0.4 * opacity  # the heatmap shows through
         self.canvas.update()
 
     # ---- the rest ------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # Else the filter box would have the keyboard, and every key would be a letter in it.
+        if not event.spontaneous():
+            self.canvas.setFocus()
+            QTimer.singleShot(0, self, self.canvas.setFocus)
+
+    def focus_search(self) -> None:
+        """The window's key for searching."""
+        self.left.focus_filter()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
@@ -355,7 +375,8 @@ class ImagesView(QWidget):
 
     def _restyle(self) -> None:
         tokens = theme.tokens()
-        self.setStyleSheet(style_sheet(tokens))
-        self.canvas.background = QColor("#111317" if tokens.dark else tokens.ground)
+        around = "#111317" if tokens.dark else tokens.ground
+        self.setStyleSheet(style_sheet(tokens, around))
+        self.canvas.background = QColor(around)
         self.canvas.preview.color = QColor(theme.DARK.accent)
         self.update()

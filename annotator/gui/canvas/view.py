@@ -40,7 +40,7 @@ class CanvasView(QWidget):
     region_hovered = Signal(object)  # region id | None
     cut_at = Signal(QPointF)  # image pixels
     image_painted = Signal()  # once for each image, after it was really drawn
-    background_clicked = Signal()
+    tool_changed = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -153,6 +153,7 @@ class CanvasView(QWidget):
         """Another tool for the left button; None is the select tool."""
         self._tool = tool or self._select
         self._show_cursor()
+        self.tool_changed.emit(self._tool.name)
 
     @property
     def tool(self) -> Tool:

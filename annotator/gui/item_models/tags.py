@@ -39,6 +39,11 @@ def seen_words(tag: Tag) -> str:
     return f"{count} · {', '.join(tag.seen)}" if 0 < len(tag.seen) <= 2 else count
 
 
+def number_words(value: float, digits: int = 2) -> str:
+    """A number with a fixed count of digits, and no minus before a zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
 def area_words(pixels: int) -> str:
     return f"{pixels:,} px"
 

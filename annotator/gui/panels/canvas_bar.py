@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from annotator.gui.canvas.shapes import Heat
-from annotator.gui.item_models.tags import area_words
+from annotator.gui.item_models.tags import area_words, number_words
 from annotator.gui.panels.canvas_bar_heat import HeatSlider
 from annotator.gui.panels.key_button import KeyButton
 
@@ -95,6 +95,7 @@ class CanvasBar(QFrame):
         rows.addLayout(lower)
         self.set_preview("", None)
         self.set_heat(None, 0.0)
+        self.set_image_size(0, 0)
 
     def sizeHint(self) -> QSize:
         return QSize(720, super().sizeHint().height())
@@ -113,7 +114,7 @@ class CanvasBar(QFrame):
             self._value.setText("")
         else:
             self.threshold.set_map(heat.low, heat.high, threshold)
-            self._value.setText(f"{threshold:.3f}")
+            self._value.setText(number_words(threshold, 3))
         self._tell()
 
     def set_preview(self, name: str, area: int | None) -> None:
@@ -135,6 +136,9 @@ class CanvasBar(QFrame):
     def set_image_size(self, width: int, height: int) -> None:
         """Pixels of the image; 0 where there is none."""
         self._size = (width, height)
+        for part in (self.heat, self.fit, self.actual, self.opacity):
+            part.setEnabled(bool(width))
+        self._zoom.setVisible(bool(width))
         self._tell()
 
     def set_pointer(self, at: QPointF | None) -> None:
@@ -151,7 +155,7 @@ class CanvasBar(QFrame):
         return self._below.text()
 
     def _threshold_moved(self, value: float) -> None:
-        self._value.setText(f"{value:.3f}")
+        self._value.setText(number_words(value, 3))
         self.threshold_changed.emit(value)
 
     def _tell(self) -> None:
@@ -162,11 +166,15 @@ class CanvasBar(QFrame):
             facts.append(f"x {x}, y {y}")
             if self._heat is not None:
                 value = self._heat.at(self._pointer.x() / width, self._pointer.y() / height)
-                facts.append(f"similarity {value:.3f}")
+                facts.append(f"similarity {number_words(value, 3)}")
         elif width:
             facts.append(f"{width} × {height} px")
             if self._heat is not None:
-                facts.append(f"similarity {self._heat.low:.2f} to {self._heat.high:.2f}")
+                facts.append(
+                    "similarity {} to {}".format(
+                        *map(number_words, (self._heat.low, self._heat.high))
+                    )
+                )
         self._below.setText("   ·   ".join(facts))
 
 

@@ -17,6 +17,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from annotator.gui import theme
+from annotator.gui.item_models.tags import number_words
 
 _EDGE = 8.0
 _STEPS = 100
@@ -137,5 +138,5 @@ class HeatSlider(QWidget):
         painter.setPen(QColor(tokens.muted))
         below = QRectF(groove.left(), 19, groove.width(), 14)
         top = Qt.AlignmentFlag.AlignTop
-        painter.drawText(below, Qt.AlignmentFlag.AlignLeft | top, f"{self._low:.2f}")
-        painter.drawText(below, Qt.AlignmentFlag.AlignRight | top, f"{self._high:.2f}")
+        painter.drawText(below, Qt.AlignmentFlag.AlignLeft | top, number_words(self._low))
+        painter.drawText(below, Qt.AlignmentFlag.AlignRight | top, number_words(self._high))

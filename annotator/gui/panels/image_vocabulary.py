@@ -49,6 +49,11 @@ def branches(db: sqlite3.Connection, tags: Sequence[Tag]) -> list[Branch]:
 
     def walk(parent: int | None, depth: int) -> None:
         for synset in sorted(children.get(parent, ()), key=lambda s: (-s.subtree_support, s.name)):
+            below = children.get(synset.id, ())
+            # A level with one line below it says nothing here; the top one says what it is.
+            if depth and len(below) == 1 and synset.id not in tagged:
+                walk(synset.id, depth)
+                continue
             lines.append(Branch(depth, synset, synset.id in tagged))
             walk(synset.id, depth + 1)
 

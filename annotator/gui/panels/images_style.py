@@ -5,10 +5,11 @@ from __future__ import annotations
 from annotator.gui.theme import Tokens
 
 
-def style_sheet(t: Tokens) -> str:
-    """For the view and everything in it."""
+def style_sheet(t: Tokens, around: str) -> str:
+    """For the view and everything in it. ``around``: the colour around the image."""
     return f"""
 QWidget#column, QScrollArea, QScrollArea > QWidget > QWidget {{ background: {t.panel}; }}
+QWidget#canvasColumn {{ background: {around}; }}
 QFrame#canvasBar {{ background: {t.panel}; border: 1px solid {t.line}; border-radius: 8px; }}
 QWidget#verdictBar {{ border-bottom: 1px solid {t.line}; }}
 QWidget#wordEntry {{ border-bottom: 1px solid {t.line}; }}

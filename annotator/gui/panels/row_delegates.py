@@ -15,8 +15,8 @@ Index = QModelIndex | QPersistentModelIndex
 ROW = 48
 _PAD = 12.0
 _KEY = 20.0
-_BAR = 84.0
-_RIGHT = 84.0
+_BAR = 64.0
+_RIGHT = 76.0
 
 
 class _RowDelegate(QStyledItemDelegate):
@@ -97,8 +97,9 @@ class TagDelegate(_RowDelegate):
         right = QRectF(rect.right() - _RIGHT, rect.top(), _RIGHT, rect.height())
         bar = QRectF(right.left() - 8 - _BAR, rect.center().y() - 2.5, _BAR, 5)
         decided = tag.verdict != "unknown"
-        if tag.score is not None:
-            _paint_bar(painter, bar, tag.score, faint=decided or not tag.kept)
+        # A dropped word has no bar: its reason takes the room.
+        if tag.score is not None and (tag.kept or decided):
+            _paint_bar(painter, bar, tag.score, faint=decided)
             text_end = bar.left() - 8
         else:
             text_end = right.left() - 8

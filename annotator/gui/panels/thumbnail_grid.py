@@ -27,6 +27,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 GAP = 8
 MARGIN = 10
+_TOP = 4  # room for the frame of a selected cell
 #: Smallest width of a cell; the columns share the width evenly.
 _CELL = 112
 _SHAPE = 0.74  # height of a cell : its width
@@ -82,14 +83,14 @@ class ThumbnailGrid(QAbstractItemView):
         row, column = divmod(index.row(), self.columns)
         cell = self.cell
         x = MARGIN + column * (cell.width() + GAP)
-        y = row * (cell.height() + GAP) - self.verticalOffset()
+        y = _TOP + row * (cell.height() + GAP) - self.verticalOffset()
         return QRect(QPoint(x, y), cell)
 
     def indexAt(self, point: QPoint) -> QModelIndex:
         cell = self.cell
         column, dx = divmod(point.x() - MARGIN, cell.width() + GAP)
-        row, dy = divmod(point.y() + self.verticalOffset(), cell.height() + GAP)
-        if not 0 <= column < self.columns or dx >= cell.width() or dy >= cell.height():
+        row, dy = divmod(point.y() - _TOP + self.verticalOffset(), cell.height() + GAP)
+        if row < 0 or not 0 <= column < self.columns or dx >= cell.width() or dy >= cell.height():
             return QModelIndex()
         return self._index(row * self.columns + column)
 
@@ -124,16 +125,16 @@ class ThumbnailGrid(QAbstractItemView):
         rect = self.visualRect(index)
         bar, height = self.verticalScrollBar(), self.viewport().height()
         if hint == QAbstractItemView.ScrollHint.PositionAtTop:
-            bar.setValue(bar.value() + rect.top())
+            bar.setValue(bar.value() + rect.top() - _TOP)
         elif hint == QAbstractItemView.ScrollHint.PositionAtCenter:
             bar.setValue(bar.value() + rect.center().y() - height // 2)
-        elif rect.top() < 0:
-            bar.setValue(bar.value() + rect.top())
+        elif rect.top() < _TOP:
+            bar.setValue(bar.value() + rect.top() - _TOP)
         elif rect.bottom() > height:
             bar.setValue(bar.value() + rect.bottom() - height + GAP)
 
     def updateGeometries(self) -> None:
-        total = self._rows() * self._pitch()
+        total = _TOP + self._rows() * self._pitch()
         bar, height = self.verticalScrollBar(), self.viewport().height()
         bar.setPageStep(height)
         bar.setSingleStep(self._pitch() // 2)

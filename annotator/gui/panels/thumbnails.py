@@ -33,6 +33,7 @@ class ThumbnailsPanel(QWidget):
     def __init__(self, session: Session, store: ThumbnailStore) -> None:
         super().__init__()
         self.setObjectName("column")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session, self._store = session, store
         self.model = ImagesModel(self)
         self.scanning = False

@@ -23,7 +23,7 @@ Box = tuple[float, float, float, float]
 #: Longest side at which masks are cut, in pixels; the result is scaled back to the image.
 WORKING_EDGE = 384
 #: Soft values from which a pixel is surely inside, and below which it is surely outside.
-SURE_INSIDE, SURE_OUTSIDE = 0.85, 0.15
+SURE_INSIDE, SURE_OUTSIDE = 0.8, 0.1
 ITERATIONS = 4
 #: A part smaller than this share of the largest one is dropped; so is a hole smaller than this
 #: share of the mask, all larger ones are real.
@@ -49,7 +49,7 @@ class Encoding:
 class GrabCutRefiner:
     """Graph cut with colour models (Rother, Kolmogorov & Blake 2004), started from the prompts.
 
-    Soft mask values from 0.85 are surely inside, below 0.15 surely outside, the others start on
+    Soft mask values from 0.8 are surely inside, below 0.1 surely outside, the others start on
     their side of 0.5 and may move. A box makes its outside sure; a point makes a small disc sure,
     and likely what hangs together with it in like colours.
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.records import Verdict
+from annotator.core.records import Rle, Verdict
 from annotator.gui.canvas.cut_tool import CutTool
 from annotator.gui.commands import Commands
-from annotator.operations import regions as region_operations
 from annotator.operations import tags as tag_operations
 from annotator.project import queries
+from annotator.project.project import Project
 
 if TYPE_CHECKING:
     from annotator.gui.images_view import ImagesView
@@ -22,11 +23,6 @@ _TAG_VERBS = {
     "accepted": tag_operations.accept,
     "rejected": tag_operations.reject,
     "unknown": tag_operations.clear,
-}
-_REGION_VERBS = {
-    "accepted": region_operations.accept,
-    "rejected": region_operations.reject,
-    "unknown": region_operations.clear,
 }
 _REGIONS = 1
 
@@ -141,7 +137,7 @@ class ImagesActions(QObject):
         view, region = self._view, self._view.regions.region
         if region is None:
             return
-        self._session.act(_REGION_VERBS[verdict], [region.id])
+        self._session.act(_decide_region, verdict, region.id)
         if verdict != "unknown":
             following = view.regions.step(region.id)
             if following is not None:
@@ -214,7 +210,7 @@ class ImagesActions(QObject):
 
         prompt = {"kind": "heatmap", "threshold": preview.threshold}
         self._session.act(
-            region_operations.keep,
+            _keep_region,
             preview.image_id,
             preview.synset_id,
             preview.rle,
@@ -234,3 +230,27 @@ class ImagesActions(QObject):
         else:
             view.select_region(None)
             view.canvas.set_tool(None)
+
+
+# Regions bring OpenCV with them, a quarter of a second at the start of the window: it is loaded
+# on the decisions thread when the first region is decided.
+
+
+def _decide_region(project: Project, verdict: Verdict, region_id: int) -> None:
+    from annotator.operations import regions
+
+    verbs = {"accepted": regions.accept, "rejected": regions.reject, "unknown": regions.clear}
+    verbs[verdict](project, [region_id])
+
+
+def _keep_region(
+    project: Project,
+    image_id: int,
+    synset_id: int,
+    rle: Rle,
+    threshold: float,
+    prompt: Mapping[str, Any],
+) -> int:
+    from annotator.operations import regions
+
+    return regions.keep(project, image_id, synset_id, rle, threshold, prompt)

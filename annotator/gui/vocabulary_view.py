@@ -64,6 +64,7 @@ class VocabularyView(QWidget):
         self.merge = MergePane(session, thumbs, self)
         self.history = HistoryPanel(session, self)
         self._lay_out()
+        self.setFocusProxy(self.tree)
         self._register(commands)
 
         self.loader.loaded.connect(self._loaded)
@@ -169,10 +170,11 @@ class VocabularyView(QWidget):
     def _loaded(self, forest: Forest) -> None:
         self.evidence.set_forest(forest)
         wanted = self._session.synset
+        elsewhere = wanted != self.tree.current_id()
         self.left.load(forest)
         self._pages.setCurrentWidget(self.columns if forest.synsets else self.empty)
-        if wanted in forest.synsets:
-            self.tree.select(wanted)
+        if elsewhere and wanted in forest.synsets:
+            self.show_synset(wanted)  # chosen in another view before this was read
         elif self.tree.current_id() is None:
             # Something to look at: the best word that is still to be decided.
             shown = [forest.synsets[i] for i in self.tree.vocabulary.shown.order()]

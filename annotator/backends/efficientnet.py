@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ class Network:
         """uint8[n, edge, edge, 3] RGB -> float32[n, classes], each row sums to 1."""
         import torch
 
-        with self._lock, torch.inference_mode():
+        with self._lock, torch.inference_mode(), _exact():
             logits: torch.Tensor = self._net(self._input(images))
             return np.asarray(logits.float().softmax(1).cpu().numpy(), dtype=np.float32)
 
@@ -56,7 +57,7 @@ class Network:
         """uint8[n, h, w, 3] RGB -> float32[n, classes]."""
         import torch
 
-        with self._lock, torch.inference_mode():
+        with self._lock, torch.inference_mode(), _exact():
             return np.asarray(self._net(self._input(images)).cpu().numpy(), dtype=np.float32)
 
     def features(self, images: NDArray[np.uint8], stride: int = 16) -> Floats:
@@ -68,7 +69,7 @@ class Network:
         """
         import torch
 
-        with self._lock, torch.inference_mode():
+        with self._lock, torch.inference_mode(), _exact():
             _set_stride(self._net, stride)
             try:
                 found: torch.Tensor = self._net.extract_features(self._input(images))
@@ -95,6 +96,16 @@ def network(name: str, weights: Path) -> Network:
                 )
             _networks[key] = Network(name, weights)
         return _networks[key]
+
+
+def _exact() -> AbstractContextManager[None]:
+    """On CUDA, the same answer every time and, but for rounding, that of a CPU: no TF32."""
+    import torch
+
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return flags
 
 
 def _load(name: str, weights: Path) -> Any:

@@ -32,6 +32,8 @@ from annotator.gui.session import Session
 from annotator.project import queries
 
 TAGS, REGIONS = 0, 1
+#: Thumbnails and counts wait for the first image at most so long, in milliseconds.
+_FIRST = 1000
 
 
 class ImagesView(QWidget):
@@ -64,8 +66,12 @@ class ImagesView(QWidget):
         self.bar.set_opacity(self.canvas.heat.opacity)
         self._restyle()
         self.canvas.show_message("")
+        # The first image before everything else, but never longer than a moment.
+        self.left.begin(waiting=True)
+        QTimer.singleShot(_FIRST, self, self._go_on)
         self.left.reload()
-        self._select(session.image)
+        if session.image is not None:
+            self._select(session.image)
 
     def _lay_out(self) -> None:
         centre = QWidget()
@@ -242,7 +248,12 @@ class ImagesView(QWidget):
     def _image_painted(self) -> None:
         if not self._painted:
             self._painted = True
+            self._go_on()
             self.first_image_painted.emit()
+
+    def _go_on(self) -> None:
+        if self.left.waiting:
+            self.left.begin(waiting=False)
 
     def _show_shapes(self, image_id: int, shapes: tuple[Shape, ...]) -> None:
         if self.image is None or self.image.id != image_id or self._frame is None:

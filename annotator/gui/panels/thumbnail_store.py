@@ -49,6 +49,7 @@ class ThumbnailStore(QObject):
         self._bytes = 0
         self._wanted: dict[str, list[Image]] = {}
         self._running: set[tuple[int, str | None]] = set()
+        self._held = False
         self.decoded = 0
 
     def get(self, image: Image) -> Thumb | None:
@@ -67,10 +68,15 @@ class ThumbnailStore(QObject):
         self._wanted[who] = [i for i in images if i.error is None and _key(i) not in self._kept]
         self._start()
 
+    def hold(self, held: bool) -> None:
+        """While held nothing is decoded: the first image on the canvas goes first."""
+        self._held = held
+        self._start()
+
     def _start(self) -> None:
         # The shortest wishes first: a strip of four does not wait for a whole screen.
         wishes = sorted(self._wanted.values(), key=len)
-        while len(self._running) < _AT_ONCE:
+        while not self._held and len(self._running) < _AT_ONCE:
             wish = next((w for w in wishes if w), None)
             if wish is None:
                 return

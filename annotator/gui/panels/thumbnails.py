@@ -37,6 +37,7 @@ class ThumbnailsPanel(QWidget):
         self._session, self._store = session, store
         self.model = ImagesModel(self)
         self.scanning = False
+        self.waiting = False
         self._asked = False
 
         self.filter = _FilterBox()
@@ -80,19 +81,17 @@ class ThumbnailsPanel(QWidget):
         return bool(self.filter.text().strip()) or self.chips.current is not None
 
     def reload(self) -> None:
-        """Read the ids and the counts of the chips again."""
+        """Read the ids again, and after them the counts of the chips."""
         self._typing.stop()
         self._following.stop()
         text, status = self.filter.text().strip(), self.chips.current
 
-        def read(db: sqlite3.Connection) -> tuple[list[int], dict[str, int]]:
-            ids = queries.image_ids(db, text=text, status=status)
-            return ids, queries.status_counts(db)
+        def read(db: sqlite3.Connection) -> list[int]:
+            return queries.image_ids(db, text=text, status=status)
 
         self._session.read(read, self._show, key="images.ids")
 
-    def _show(self, answer: tuple[list[int], dict[str, int]]) -> None:
-        ids, counts = answer
+    def _show(self, ids: list[int]) -> None:
         self._asked = True
         row, up = self.grid.anchor()
         anchor = self.model.id_at(row)
@@ -101,10 +100,21 @@ class ThumbnailsPanel(QWidget):
             self.show_selected(self._session.image, scroll=place < 0)
             if place >= 0:
                 self.grid.restore_anchor(place, up)
-        self.chips.set_counts(counts)
         self._show_page()
-        self.grid.visible_changed.emit()
         self.listed.emit()
+        self.grid.visible_changed.emit()
+        if not self.waiting:
+            self._read_counts()
+
+    def begin(self, waiting: bool) -> None:
+        """``waiting``: only ids are read, until the first image is on the canvas."""
+        self.waiting = waiting
+        self._store.hold(waiting)
+        if not waiting and self._asked:
+            self._read_counts()
+
+    def _read_counts(self) -> None:
+        self._session.read(queries.status_counts, self.chips.set_counts, key="images.counts")
 
     def set_scanning(self, scanning: bool) -> None:
         """Whether the folder is being read right now: an empty grid then says so."""
@@ -229,7 +239,7 @@ class ThumbnailsPanel(QWidget):
                 if not self._following.isActive():
                     self._following.start(_FOLLOWING if self.model.rowCount() else 0)
             else:
-                self._session.read(queries.status_counts, self.chips.set_counts, key="chips")
+                self._read_counts()
 
 
 class _FilterBox(QLineEdit):

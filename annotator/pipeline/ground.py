@@ -22,9 +22,9 @@ from annotator.project.project import Project
 
 _HEADER = struct.Struct("<4sIII")
 _MAGIC = b"px16"
-#: A walk over the folder leaves pixel vectors in the cache up to this size; looking at one image
-#: always does. 100,000 images would need some 20 GB.
-CACHE_BYTES = 2 << 30
+#: A walk over the folder leaves pixel vectors in the cache only while it is smaller than this:
+#: at up to 2 MB an image they would drive out the thumbnails. Looking at one image always does.
+CACHE_BYTES = 1 << 30
 
 
 class HasGrounder(Protocol):
@@ -115,7 +115,6 @@ def ground(
     require_folder(project)
     grounder = pack.grounder()
     vector = grounder.texts([tag])[0]
-    keep = project.cache.size < CACHE_BYTES
     with project.read() as db:
         ids = queries.image_ids(db)
     pace = Pace("ground", len(ids))
@@ -133,7 +132,7 @@ def ground(
     for image, cells, pixels, failed in ahead(decode, readable_images(project, ids), depth=8):
         if failed is None:
             if cells is None:
-                cells = cached_pixels(project, image, grounder, pixels, keep=keep)
+                cells = cached_pixels(project, image, grounder, pixels, keep=has_room(project))
             peak = float(cosines(cells, vector).max())
             rows.append({"image_id": image.id, "image": image.path, "synset": name, "score": peak})
         pace.step(failed)
@@ -143,6 +142,11 @@ def ground(
     done = len(rows)
     seconds = time.monotonic() - start
     yield pace.last(done=done, seconds=seconds, rows=rows if limit is None else rows[:limit])
+
+
+def has_room(project: Project) -> bool:
+    """Whether a walk over the folder may leave more in the cache."""
+    return project.cache.size < CACHE_BYTES
 
 
 def _kept(project: Project, image: Image, grounder: Grounder) -> Floats | None:

@@ -18,7 +18,7 @@ from annotator.core.scoring import heat_threshold
 from annotator.pipeline import runs
 from annotator.pipeline.ahead import ahead
 from annotator.pipeline.files import failure, image_path, require_folder
-from annotator.pipeline.ground import CACHE_BYTES, cached_pixels, cosines, tag_text, upsample
+from annotator.pipeline.ground import cached_pixels, cosines, has_room, tag_text, upsample
 from annotator.pipeline.pages import Pace, readable_images
 from annotator.project import queries, store
 from annotator.project.project import Project
@@ -242,14 +242,15 @@ class _Cutter:
     ) -> None:
         self._project, self._grounder, self._refiner = project, grounder, refiner
         self._options = options
-        self._keep = project.cache.size < CACHE_BYTES
         self._vectors: dict[int, Floats] = {}
         self._prompt = {"grounder": grounder.id, "refiner": refiner.id if refiner else None}
 
     def cut(self, job: _Job) -> list[store.RegionRow]:
         if job.pixels is None:
             return []
-        cells = cached_pixels(self._project, job.image, self._grounder, job.pixels, keep=self._keep)
+        cells = cached_pixels(
+            self._project, job.image, self._grounder, job.pixels, keep=has_room(self._project)
+        )
         encoding = self._refiner.encode(job.pixels) if self._refiner else None
         rows = []
         for tag in job.tags:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -68,6 +69,8 @@ def rank(project: Project) -> tuple[int, int]:
             known[wordnet_id] = _ensure(db, net, wordnet_id, inner=True)
         parents = {known[child]: known.get(above or "") for child, above in tree.parent.items()}
         store.set_parents(db, parents)
+        names = synset_names(net, known)
+        queries_pipeline.set_names(db, {known[one]: name for one, name in names.items()})
     return sum(1 for one in sums if one.support), len(tree.inner)
 
 
@@ -194,20 +197,29 @@ def _by_text(db: sqlite3.Connection, text: str, owners: dict[str, int]) -> tuple
     return synset, reason
 
 
-def synset_name(net: WordNet, wordnet_id: str) -> str:
-    """A name that says which sense is meant: the first lemma of which this is the best sense
-    ("computer mouse"), else the first lemma with what it is a kind of ("crane (wading bird)")."""
-    for lemma in net.lemmas(wordnet_id):
-        if net.synsets(lemma)[:1] == (wordnet_id,):
-            return lemma
-    kinds = net.hypernyms(wordnet_id)
-    return f"{net.name(wordnet_id)} ({net.name(kinds[0])})" if kinds else net.name(wordnet_id)
+def synset_names(net: WordNet, wordnet_ids: Iterable[str]) -> dict[str, str]:
+    """A name for each synset, no two alike: its first lemma; where others of them share it, its
+    first lemma that none of them has ("Cardigan Welsh corgi", not the cardigan), else the first
+    one with what it is a kind of ("crane (wading bird)"). Ids that WordNet lacks get none."""
+    ids = [wordnet_id for wordnet_id in wordnet_ids if wordnet_id in net]
+    first = Counter(net.name(one).casefold() for one in ids)
+    owners = Counter(lemma for one in ids for lemma in {x.casefold() for x in net.lemmas(one)})
+    names = {}
+    for one in ids:
+        name = net.name(one)
+        if first[name.casefold()] > 1:
+            own = [lemma for lemma in net.lemmas(one) if owners[lemma.casefold()] == 1]
+            kinds = net.hypernyms(one)
+            kind = f" ({net.name(kinds[0])})" if kinds else ""
+            name = own[0] if own else name + kind
+        names[one] = name
+    return names
 
 
 def _ensure(db: sqlite3.Connection, net: WordNet, wordnet_id: str, *, inner: bool = False) -> int:
     return store.ensure_synset(
         db,
-        synset_name(net, wordnet_id),
+        net.name(wordnet_id),
         wordnet_id=wordnet_id,
         lemmas=net.lemmas(wordnet_id),
         inner=inner,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from annotator.project.words import word_key
@@ -115,3 +115,11 @@ def score_synsets(db: sqlite3.Connection) -> list[SynsetSum]:
         "AND t.kept = 1) FROM synsets s ORDER BY s.id"
     )
     return list(map(SynsetSum._make, rows))
+
+
+def set_names(db: sqlite3.Connection, names: Mapping[int, str]) -> None:
+    """Machine names of synsets (id -> name). A name that a person gave is elsewhere and stays."""
+    db.executemany(
+        "UPDATE synsets SET name = ?1 WHERE id = ?2 AND source = 'machine' AND name != ?1",
+        [(name, synset_id) for synset_id, name in names.items()],
+    )

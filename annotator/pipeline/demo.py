@@ -44,7 +44,7 @@ PHOTOS = (
     Photo("flower.jpg", "sklearn", "datasets/images/flower.jpg"),
     Photo("lake.jpg", "sklearn", "datasets/images/china.jpg", (300, 0, 640, 427)),
     Photo("motorcycle.jpg", "skimage", "data/motorcycle_left.png"),
-    Photo("palace.jpg", "sklearn", "datasets/images/china.jpg", (0, 0, 420, 427)),
+    Photo("palace.jpg", "sklearn", "datasets/images/china.jpg"),
     Photo("photographer.jpg", "skimage", "data/camera.png"),
     Photo("rocket.jpg", "skimage", "data/rocket.jpg"),
     Photo("shuttle.jpg", "skimage", "data/astronaut.png", (360, 0, 512, 270)),

@@ -112,6 +112,18 @@ def load(path: Path | str) -> NDArray[np.uint8]:
         return np.array(_turned(_to_rgb(image), orientation), dtype=np.uint8, order="C")
 
 
+def load_bytes(path: Path | str) -> tuple[int, int, bytearray]:
+    """The same pixels as ``load``, without numpy: width, height, and RGB bytes row after row.
+
+    Raises ImageUnreadable.
+    """
+    with _opened(Path(path)) as image:
+        orientation = _orientation(image)
+        _decode(image)
+        upright = _turned(_to_rgb(image), orientation)
+        return upright.width, upright.height, bytearray(upright.tobytes())
+
+
 def thumbnail(path: Path | str, edge: int, quality: int = 85) -> bytes:
     """A JPEG of the image whose longer side is at most ``edge`` pixels; never enlarged.
 

@@ -64,11 +64,13 @@ class Listing:
             name, entry = next(rest, ("", None))
             if entry is None:
                 stack.pop()
+            elif name.startswith("."):
+                continue
             elif name.endswith("/"):
                 below = self._enter(prefix + name, entry, followed)
                 if below is not None:
                     stack.append((prefix + name, *below))
-            else:
+            elif is_image_name(name) and _is_file(entry):
                 listed = self._file(prefix + name, entry)
                 if listed is not None:
                     yield listed
@@ -117,24 +119,27 @@ class Listing:
 
 
 def _names(folder: str) -> list[tuple[str, os.DirEntry[str]]]:
-    """Folders and image files in path order; a folder's name ends with a slash, which is how it
-    sorts in the paths of its files."""
-    found = []
+    """Everything in path order; a folder's name ends with a slash, which is how it sorts in the
+    paths of its files. What is no image is left out by the walk, so that the first images of a
+    huge folder come soon."""
     with os.scandir(folder) as entries:
-        for entry in entries:
-            name = entry.name
-            if name.startswith("."):
-                continue
-            try:
-                if entry.is_dir():
-                    found.append((name + "/", entry))
-                elif is_image_name(name) and entry.is_file():
-                    found.append((name, entry))
-            except OSError:
-                if is_image_name(name):
-                    found.append((name, entry))  # the walk asks again, and reports it
+        found = [(entry.name + "/" if _is_dir(entry) else entry.name, entry) for entry in entries]
     found.sort(key=itemgetter(0))
     return found
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # by its name it may be an image: the walk asks again, and reports it
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return True  # the same
 
 
 def _unnameable(path: str) -> bool:

@@ -26,12 +26,19 @@ _FAST_PIXELS = 12_000_000
 class Frame:
     """A picture and its halvings. ``levels[k]`` is 2**k times smaller than ``levels[0]``.
 
-    ``pixels`` uint8[H, W, 3], RGB, is what models are given; ``levels[0]`` of a big picture
-    borrows its memory.
+    ``data``: H x W x 3 bytes, RGB; ``levels[0]`` of a big picture borrows its memory.
     """
 
     levels: tuple[QImage, ...]
-    pixels: NDArray[np.uint8]
+    data: bytearray
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """uint8[H, W, 3], RGB, what models are given; a view of ``data``. numpy takes 0.1 s to
+        import, which the first image on screen does not wait for."""
+        import numpy as np
+
+        return np.frombuffer(self.data, np.uint8).reshape(self.height, self.width, 3)
 
     @property
     def width(self) -> int:
@@ -44,7 +51,7 @@ class Frame:
     @property
     def cost(self) -> int:
         """Bytes in memory, at most."""
-        return sum(level.sizeInBytes() for level in self.levels) + int(self.pixels.nbytes)
+        return sum(level.sizeInBytes() for level in self.levels) + len(self.data)
 
     def level_for(self, scale: float) -> int:
         """The smallest level that still has a pixel for each screen pixel at ``scale``."""
@@ -77,13 +84,12 @@ class Frame:
         painter.drawImage(target, image, part)
 
 
-def frame_of(pixels: NDArray[np.uint8]) -> Frame:
-    """Frame of decoded pixels uint8[H, W, 3], RGB, C order."""
-    height, width = pixels.shape[:2]
-    borrowed = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+def frame_of(width: int, height: int, data: bytearray) -> Frame:
+    """Frame of a decoded picture: RGB bytes, row after row."""
+    borrowed = QImage(data, width, height, 3 * width, QImage.Format.Format_RGB888)
     if width * height <= _FAST_PIXELS:
-        return Frame(_halvings(borrowed.convertToFormat(QImage.Format.Format_RGB32)), pixels)
-    return Frame(_halvings(borrowed), pixels)
+        return Frame(_halvings(borrowed.convertToFormat(QImage.Format.Format_RGB32)), data)
+    return Frame(_halvings(borrowed), data)
 
 
 def _halvings(image: QImage) -> tuple[QImage, ...]:

@@ -110,7 +110,7 @@ class _Decode:
         if not self._wanted(self._image):
             return None
         try:
-            return _Answer(self._image, frame_of(images.load(self._path)))
+            return _Answer(self._image, frame_of(*images.load_bytes(self._path)))
         except images.ImageUnreadable as error:
             return _Answer(self._image, None, error.reason)
 

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Evidence, RawWord, Synset, Tag
@@ -131,8 +139,11 @@ class EvidencePanel(QScrollArea):
         for part in (self.path, self.lemmas, self.words):
             head.addWidget(part)
         box.addLayout(head)
+        self.sections = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self.sections.setSpacing(16)
+        box.addLayout(self.sections)
         for row in self.rows():
-            box.addWidget(row)
+            self.sections.addWidget(row, 1, Qt.AlignmentFlag.AlignTop)
             row.strip.opened.connect(self.image_wanted)
             row.strip.judged.connect(self.tag_judged)
             row.strip.left_by.connect(lambda step, col, r=row: self._leave_row(r, step, col))
@@ -249,6 +260,16 @@ class EvidencePanel(QScrollArea):
         width = room.width() - margins.left() - margins.right()
         most = most_columns(width)
         longest = max(len(row.strip.tags) for row in used)
+        # One image each: side by side, or two thirds of the panel would be empty.
+        beside = longest == 1 and not self.doubtful.isHidden()
+        self.sections.setDirection(
+            QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
+        )
+        if beside:
+            third = (width - 2 * self.sections.spacing()) // 3
+            for row in used:
+                row.set_grid(third, 1, 1)
+            return
         columns = min(max(longest, FEWEST), most)
         while True:
             for row in used:

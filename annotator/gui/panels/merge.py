@@ -22,7 +22,9 @@ _HINT = (
     "what the merge touches is shown here before anything is done. "
     "<b>P</b>, or Shift while dropping, moves it below the other instead."
 )
+#: Images on each side of a merge, and how many of each kind of evidence they are chosen from.
 _SIDE = 2
+_POOL = 4
 
 
 class MergePane(QWidget):
@@ -163,15 +165,7 @@ class MergePane(QWidget):
                     preview = queries.merge_preview(db, sources, target.id)
                 except AnnotatorError as error:
                     preview = str(error)
-            per_source = max(1, _SIDE // len(sources))
-            from_tags = [
-                tag
-                for source in sources[:_SIDE]
-                for tag in queries.evidence(db, source, per_source).strongest[:per_source]
-            ]
-            into_tags = (
-                list(queries.evidence(db, target.id, _SIDE).strongest[:_SIDE]) if target else []
-            )
+            from_tags, into_tags = _samples(db, sources, None if target is None else target.id)
             return preview, from_tags, into_tags
 
         self._session.read(read, self._shown_for(plan), key="merge-preview")
@@ -199,3 +193,22 @@ class MergePane(QWidget):
         above = self._forest.path(plan.target.id) if plan.target else []
         path = " › ".join([*(s.name for s in above), plan.sources[0].name])
         return f"{goes}Afterwards: {path}. No tag and no mask changes."
+
+
+def _samples(
+    db: sqlite3.Connection, sources: Sequence[int], target: int | None
+) -> tuple[list[Tag], list[Tag]]:
+    """A few images of both sides, the strongest first; the target's are others where it has any,
+    because two pictures of one image compare nothing."""
+    from annotator.project import queries
+
+    def pool(synset_id: int) -> list[Tag]:
+        found = queries.evidence(db, synset_id, _POOL)
+        return [*found.strongest, *found.doubtful, *found.weakest]
+
+    each = max(1, _SIDE // len(sources))
+    from_tags = [tag for source in sources[:_SIDE] for tag in pool(source)[:each]]
+    used = {tag.image_id for tag in from_tags}
+    into_tags = [] if target is None else pool(target)
+    into_tags.sort(key=lambda tag: tag.image_id in used)
+    return from_tags, into_tags[:_SIDE]

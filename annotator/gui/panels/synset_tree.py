@@ -172,8 +172,9 @@ class SynsetTree(QTreeView):
             self._choose([] if synset_id is None else [synset_id], synset_id)
         finally:
             self._quiet = False
-        if self.currentIndex().isValid():
-            self.scrollTo(self.currentIndex())
+        index = self.currentIndex()
+        if index.isValid() and not self.viewport().rect().contains(self.visualRect(index)):
+            self.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
         self._tell()
 
     def _choose(self, ids: Collection[int], current: int | None) -> None:

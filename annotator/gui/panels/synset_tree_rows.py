@@ -17,10 +17,10 @@ SWATCH = 10
 #: Left edge of the expand arrow and of the name, after the row's own indentation.
 ARROW = 30
 NAME = 44
-VERDICT_WIDTH = 74
-BAR_WIDTH = 58
+VERDICT_WIDTH = 80
+BAR_WIDTH = 54
 BAR_HEIGHT = 6
-NUMBER_WIDTH = 44
+NUMBER_WIDTH = 42
 
 
 @dataclass(frozen=True, slots=True)

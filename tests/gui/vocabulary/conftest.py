@@ -154,7 +154,6 @@ def open_view(qtbot: QtBot, project: Project, ids: dict[str, int]) -> Bench:
 def bench(qtbot: QtBot, project: Project, ids: dict[str, int]) -> Iterator[Bench]:
     made = open_view(qtbot, project, ids)
     yield made
-    made.settle()
     made.session.close()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QAbstractSpinBox,
     QApplication,
     QComboBox,
@@ -16,6 +17,11 @@ from PySide6.QtWidgets import (
     QTextEdit,
     QWidget,
 )
+
+#: Property of a widget that keeps plain keys (letters, Enter, Esc, arrows) for what is inside it.
+OWNS_KEYS = "ownsKeys"
+#: Keys that press a button which has the focus.
+_PRESSES = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,11 @@ class Commands(QObject):
             return None
         if takes_text(focus) and not _leaves_text(event):
             return None
+        modified = _has_modifier(event)
+        if isinstance(focus, QAbstractButton) and event.key() in _PRESSES and not modified:
+            return None
+        if _in_overlay(focus) and not modified:
+            return None
         found = [
             command
             for command in self._commands.values()
@@ -168,11 +179,23 @@ def takes_text(widget: QWidget | None) -> bool:
     return isinstance(widget, (QTextEdit, QPlainTextEdit, QAbstractSpinBox))
 
 
+def _has_modifier(event: QKeyEvent) -> bool:
+    modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+    return bool(event.modifiers() & modifiers)
+
+
+def _in_overlay(widget: QWidget | None) -> bool:
+    """Keys pressed in a popover are for what is in it, and not for the view behind it."""
+    while widget is not None:
+        if widget.property(OWNS_KEYS):
+            return True
+        widget = widget.parentWidget()
+    return False
+
+
 def _leaves_text(event: QKeyEvent) -> bool:
     """Whether a key is ours although a text field has the focus: Ctrl keys that edit no text."""
-    if not event.modifiers() & (
-        Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
-    ):
+    if not _has_modifier(event):
         return Qt.Key.Key_F3 <= event.key() <= Qt.Key.Key_F35
     editing = (
         QKeySequence.StandardKey.Undo,
@@ -204,10 +227,13 @@ def _sequences(event: QKeyEvent) -> set[str]:
         return set()
     names = {QKeySequence(event.keyCombination()).toString()}
     typed = event.text()
-    plain = not event.modifiers() & (
-        Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
-    )
-    if plain and typed and not typed.isalnum() and typed.isprintable() and not typed.isspace():
+    if (
+        not _has_modifier(event)
+        and typed
+        and not typed.isalnum()
+        and typed.isprintable()
+        and not typed.isspace()
+    ):
         names.add(typed)
     if event.modifiers() & Qt.KeyboardModifier.KeypadModifier:
         bare = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier

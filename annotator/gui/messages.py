@@ -39,8 +39,9 @@ class MessageBar(QWidget):
         """``level`` is "info" or "error"."""
         error = level == "error"
         self.setProperty("level", level)
-        self.style().unpolish(self)
-        self.style().polish(self)
+        for part in (self, self.sign, self.text):
+            part.style().unpolish(part)
+            part.style().polish(part)
         self.sign.setText("!" if error else "✓")
         self.text.setText(text)
         self.setAccessibleName(text)

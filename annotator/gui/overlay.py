@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QColor, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFrame, QGraphicsDropShadowEffect, QWidget
 
+from annotator.gui.commands import OWNS_KEYS
+
 
 class Overlay(QFrame):
     """Hidden until ``open_at``. Esc or a click elsewhere closes it and gives the focus back."""
@@ -13,6 +15,7 @@ class Overlay(QFrame):
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self.setObjectName("popover")
+        self.setProperty(OWNS_KEYS, True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         shadow = QGraphicsDropShadowEffect(self)
         shadow.setBlurRadius(32)
@@ -25,7 +28,12 @@ class Overlay(QFrame):
     def open_at(self, under: QWidget | None = None) -> None:
         """Show under a widget, inside the window; without one, centred near the top."""
         window = self.window()
-        self._before = QApplication.focusWidget()
+        for other in window.findChildren(Overlay):
+            if other is not self:
+                other.close_it()
+        focus = QApplication.focusWidget()
+        if focus is None or not self.isAncestorOf(focus):
+            self._before = focus
         self.adjustSize()
         if under is not None:
             corner = under.mapTo(window, QPoint(under.width(), under.height() + 6))

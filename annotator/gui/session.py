@@ -57,6 +57,7 @@ class Session(QObject):
         self._decisions = Pool("decisions", 1, self, in_order=True)
         for pool in self._pools:
             pool.idle.connect(self._maybe_settled)
+        self.jobs.ended.connect(self._maybe_settled)
         self._waiting: frozenset[str] = frozenset()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -219,12 +220,17 @@ class Session(QObject):
             self.changed.emit(kinds)
         self._maybe_settled()
 
-    def _maybe_settled(self) -> None:
+    def _maybe_settled(self, _: object = None) -> None:
         if self.idle:
             self.settled.emit()
 
     def _report(self, error: object) -> None:
-        if self._closed or isinstance(error, Cancelled):
+        if isinstance(error, Cancelled):
+            return
+        if self._closed:
+            # Nobody looks at the window any more; what did not work is still worth knowing.
+            if isinstance(error, BaseException):
+                in_words(error, "That did not work while the project was being closed")
             return
         if isinstance(error, AnnotatorError):
             self.message.emit("error", str(error))

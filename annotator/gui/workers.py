@@ -104,11 +104,16 @@ class Pool(QObject):
     def _deliver(self, callback: Done | None, answer: object, which: tuple[str, int]) -> None:
         self._pending -= 1
         key, number = which
-        current = not key or self._newest.get(key) == number
-        if callback is not None and current and alive(callback):
-            callback(answer)
-        if self._pending == 0:
-            self.idle.emit()
+        with self._wake:
+            current = not key or self._newest.get(key) == number
+            if key and current:
+                del self._newest[key]
+        try:
+            if callback is not None and current and alive(callback):
+                callback(answer)
+        finally:
+            if self._pending == 0:
+                self.idle.emit()
 
 
 def alive(callback: Done) -> bool:

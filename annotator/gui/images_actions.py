@@ -123,15 +123,16 @@ class ImagesActions(QObject):
             _TAG_VERBS[verdict],
             image_id,
             tag.synset_id,
-            failed=lambda _: self._failed(tag.synset_id),
+            failed=lambda error: self._failed(tag.synset_id, error),
         )
         if verdict != "unknown":
             following = view.tags.next_undecided(view.decided)
             if following is not None:
                 self._session.select_synset(following)
 
-    def _failed(self, synset_id: int) -> None:
+    def _failed(self, synset_id: int, error: AnnotatorError) -> None:
         self._view.decided.pop(synset_id, None)
+        self._session.message.emit("error", str(error))
 
     def _decide_region(self, verdict: Verdict) -> None:
         view, region = self._view, self._view.regions.region
@@ -205,9 +206,6 @@ class ImagesActions(QObject):
         if preview is None:
             return
 
-        def failed(_: AnnotatorError) -> None:
-            view.bar.set_note("The mask was not kept.")
-
         prompt = {"kind": "heatmap", "threshold": preview.threshold}
         self._session.act(
             _keep_region,
@@ -216,7 +214,6 @@ class ImagesActions(QObject):
             preview.rle,
             preview.threshold,
             prompt,
-            failed=failed,
         )
         view.grounding.drop()
 

@@ -288,7 +288,9 @@ class ImagesView(QWidget):
             return
 
         def read(db: sqlite3.Connection) -> tuple[Tag, list[tuple[Image, Tag]]]:
-            found = queries.evidence(db, tag.synset_id, self.tags.evidence.COUNT).strongest
+            all_ = queries.evidence(db, tag.synset_id, self.tags.evidence.COUNT)
+            # Best first; a rare word has too few to fill the strip with its strongest alone.
+            found = (*all_.strongest, *all_.doubtful, *all_.weakest)[: self.tags.evidence.COUNT]
             by_id = {image.id: image for image in queries.images(db, [t.image_id for t in found])}
             return tag, [(by_id[t.image_id], t) for t in found if t.image_id in by_id]
 

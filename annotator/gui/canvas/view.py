@@ -90,7 +90,8 @@ class CanvasView(QWidget):
             frame.width,
             frame.height,
         )
-        self.frame, self._title, self._painted = frame, "", False
+        self.frame, self._painted = frame, False
+        self._title = self._detail = ""
         if not same or self.viewport.fitted:
             self.viewport.set_image(frame.width, frame.height)
         self.zoomed.emit(self.viewport.scale)

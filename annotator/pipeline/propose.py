@@ -20,9 +20,9 @@ from annotator.core.records import Crop, Failure, Image, Progress, Proposed
 from annotator.pipeline import runs, vocabulary
 from annotator.pipeline.ahead import ahead
 from annotator.pipeline.files import failure, image_path, require_folder
-from annotator.pipeline.options import ProposeOptions
+from annotator.pipeline.options import ProposeOptions, vocabulary_options
 from annotator.pipeline.pages import Pace, readable_images
-from annotator.project import store
+from annotator.project import queries, store
 from annotator.project.project import Project
 
 #: Images between two writes at most; fewer when they take long.
@@ -76,6 +76,7 @@ def propose(
         options.seed,
     )
     ids = runs.readable_ids(project, options.limit)
+    to_tag = _to_tag(project, options)
     began = runs.begin(project, plan, ids, repeat=False)
     pace = Pace("propose", len(ids))
     pace.step(count=began.skipped)
@@ -85,7 +86,7 @@ def propose(
     seconds = time.monotonic() - start
     looked = pace.done - began.skipped
     made: dict[str, Any] = {}
-    for progress in vocabulary.build(project, options.vocabulary):
+    for progress in vocabulary.build(project, options.vocabulary, to_tag):
         made.update(progress.result or {})
         if progress.result is None:
             yield progress
@@ -98,6 +99,19 @@ def propose(
         synsets=made["synsets"],
         tags=made["tags"],
     )
+
+
+def _to_tag(project: Project, options: ProposeOptions) -> list[int] | None:
+    """Images whose tags are to be made anew at the end: all (None), unless the last run ended well
+    with the same filters. The images of this run get theirs while it goes on, so what is left is
+    those that became unreadable: they lose theirs when their content changed."""
+    with project.read() as db:
+        last = queries.last_run(db, "propose")
+        if last is not None and (
+            last.status != "done" or vocabulary_options(last.params) != options.vocabulary
+        ):
+            return None
+        return queries.image_ids(db, status="unreadable")
 
 
 def _run(

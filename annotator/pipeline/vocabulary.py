@@ -25,19 +25,24 @@ from annotator.project import queries, queries_pipeline, store
 from annotator.project.project import Project
 
 
-def build(project: Project, options: VocabularyOptions | None = None) -> Iterator[Progress]:
+def build(
+    project: Project,
+    options: VocabularyOptions | None = None,
+    image_ids: Sequence[int] | None = None,
+) -> Iterator[Progress]:
     """Tags of every image and the vocabulary, anew from all proposals; yields "vocabulary".
 
-    ``options``: the filters; without them those of the last propose run. Each image counts with
-    its newest run. Doing it twice changes nothing. The last Progress has ``synsets``, ``inner``,
-    ``tags``, ``dropped`` and ``seconds``.
+    ``options``: the filters; without them those of the last propose run. ``image_ids``: only their
+    tags are made anew, the ranking and the tree always are. Each image counts with its newest
+    run. Doing it twice changes nothing. The last Progress has ``synsets``, ``inner`` and ``tags``
+    of the project, ``dropped`` tags of the images that were done, and ``seconds``.
     """
     start = time.monotonic()
     with project.read() as db:
         if options is None:
             last = queries.last_run(db, "propose")
             options = vocabulary_options(last.params if last else {})
-        ids = queries.image_ids(db)
+        ids = queries.image_ids(db) if image_ids is None else image_ids
     grouper = Grouper(options)
     pace = Pace("vocabulary", len(ids))
     for first in range(0, len(ids), PAGE):
@@ -47,18 +52,18 @@ def build(project: Project, options: VocabularyOptions | None = None) -> Iterato
         pace.step(count=len(page))
         if pace.due():
             yield pace.progress()
-    synsets, inner = rank(project)
+    synsets, inner, tags = rank(project)
     yield pace.last(
         synsets=synsets,
         inner=inner,
-        tags=grouper.kept,
+        tags=tags,
         dropped=grouper.dropped,
         seconds=time.monotonic() - start,
     )
 
 
-def rank(project: Project) -> tuple[int, int]:
-    """Scores of the synsets from their tags, and their tree; (words, inner synsets)."""
+def rank(project: Project) -> tuple[int, int, int]:
+    """Scores, tree and names of the synsets from their tags; (words, inner synsets, tags)."""
     net = wordnet()
     with project.write("synsets") as db:
         sums = queries_pipeline.score_synsets(db)
@@ -71,7 +76,8 @@ def rank(project: Project) -> tuple[int, int]:
         store.set_parents(db, parents)
         names = synset_names(net, known)
         queries_pipeline.set_names(db, {known[one]: name for one, name in names.items()})
-    return sum(1 for one in sums if one.support), len(tree.inner)
+    support_of = [one.support for one in sums if one.support]
+    return len(support_of), len(tree.inner), sum(support_of)
 
 
 @contextmanager
@@ -95,12 +101,12 @@ class _Looks:
 class Grouper:
     """Turns the stored proposals of some images into their tags; knows the labels it has met.
 
-    Use one per loop: it counts ``kept`` and ``dropped`` tags.
+    Use one per loop: it counts the tags that it ``dropped``.
     """
 
     def __init__(self, options: VocabularyOptions) -> None:
         self.options = options
-        self.kept = self.dropped = 0
+        self.dropped = 0
         self._synsets: dict[int, int] = {}
         self._looks: dict[int, _Looks] = {}
 
@@ -138,7 +144,6 @@ class Grouper:
             percentile=self.options.threshold,
         )
         for scored in found:
-            self.kept += scored.kept
             self.dropped += not scored.kept
             yield store.TagRow(
                 image_id,

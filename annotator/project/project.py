@@ -11,13 +11,14 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import get_args
 
-from annotator.core.errors import AnnotatorError, Cancelled
+from annotator.core.errors import AnnotatorError
 from annotator.core.records import Kind, Step
 from annotator.project import files, journal
 from annotator.project.cache import Cache
@@ -120,12 +121,7 @@ class Project:
                 if self._closed:
                     return
                 self._closed = True
-                for reader in self._busy:
-                    reader.interrupt()
-                self._readers.wait_for(lambda: not self._busy, timeout=_CLOSE_WAIT_S)
-                for reader in (*self._idle, *self._busy):
-                    reader.close()
-                self._idle.clear()
+                self._stop_reads()
             self._subscribers.clear()
             # Fails while another program has the file open; then that one does it.
             with contextlib.suppress(sqlite3.OperationalError):
@@ -176,7 +172,7 @@ class Project:
         Callable from any thread, many at once. Raises Cancelled when the project is closed
         meanwhile, AnnotatorError when it was closed before.
         """
-        with files.translated(self.path), self._cancelled_by_close():
+        with files.translated(self.path):
             db = self._take_reader()
             try:
                 db.execute("BEGIN")
@@ -262,15 +258,17 @@ class Project:
                     db.execute("ROLLBACK")
                 raise
 
-    @contextmanager
-    def _cancelled_by_close(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.ProgrammingError as error:
-            # A read that went on for longer than close() waits finds its connection closed.
-            if not self._closed:
-                raise
-            raise Cancelled(f"{self.path} was closed.") from error
+    def _stop_reads(self) -> None:
+        """Interrupt all reads; one that holds on for longer closes its connection itself."""
+        until = time.monotonic() + _CLOSE_WAIT_S
+        while self._busy and time.monotonic() < until:
+            # Again and again: an interrupt between two statements is lost.
+            for reader in self._busy:
+                reader.interrupt()
+            self._readers.wait(timeout=0.02)
+        for reader in self._idle:
+            reader.close()
+        self._idle.clear()
 
     def _take_reader(self) -> sqlite3.Connection:
         with self._readers:

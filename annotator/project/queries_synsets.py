@@ -155,7 +155,10 @@ def merge_preview(
         "SELECT count(*) FROM regions WHERE synset_id IN (SELECT value FROM json_each(?))",
         (json.dumps(words.ids(sources)),),
     ).fetchone()[0]
-    lemmas = [lemma for root in (target, *sources) for lemma in words.lemmas(root)]
+    lemmas: dict[str, str] = {}
+    for root in (target, *sources):
+        for lemma in words.lemmas(root):
+            lemmas.setdefault(word_key(lemma), lemma)
     return MergePreview(
         words.name(target),
         tuple(words.name(source) for source in sources),
@@ -163,7 +166,7 @@ def merge_preview(
         images.bit_count(),
         (images & shown(db, words, [target])).bit_count(),
         int(regions),
-        tuple({word_key(lemma): lemma for lemma in reversed(lemmas)}.values())[::-1],
+        tuple(lemmas.values()),
     )
 
 

@@ -98,12 +98,25 @@ def ensure_synset(
             "VALUES (?, ?, ?, 'machine', ?, ?)",
             (name, word_key(name), wordnet_id, inner, score),
         ).lastrowid
-    db.executemany(
-        "INSERT OR IGNORE INTO lemmas (synset_id, lemma, position, source) "
-        "VALUES (?, ?, ?, 'machine')",
-        [(synset_id, lemma, i) for i, lemma in enumerate(dict.fromkeys((name, *lemmas)))],
-    )
+    _add_lemmas(db, synset_id, (name, *lemmas))
     return int(synset_id or 0)
+
+
+def _add_lemmas(db: sqlite3.Connection, synset_id: int | None, lemmas: Sequence[str]) -> None:
+    """Those that are new to the synset, whatever their case."""
+    rows = db.execute("SELECT lemma FROM lemmas WHERE synset_id = ?", (synset_id,))
+    known = {word_key(row[0]) for row in rows}
+    fresh: dict[str, str] = {}
+    for lemma in lemmas:
+        fresh.setdefault(word_key(lemma), lemma)
+    db.executemany(
+        "INSERT INTO lemmas (synset_id, lemma, position, source) VALUES (?, ?, ?, 'machine')",
+        [
+            (synset_id, lemma, len(known) + i)
+            for i, lemma in enumerate(fresh.values())
+            if word_key(lemma) not in known
+        ],
+    )
 
 
 def set_parents(db: sqlite3.Connection, parents: Mapping[int, int | None]) -> None:
@@ -200,11 +213,11 @@ def drop_regions(db: sqlite3.Connection, image_id: int, synset_id: int | None = 
     Returns how many went.
     """
     return db.execute(
-        "WITH roots (id, root) AS (SELECT s.id, coalesce(d.root, s.id) "
-        "FROM synsets s LEFT JOIN synset_decisions d ON d.synset_id = s.id) "
         "DELETE FROM regions WHERE image_id = ?1 AND source = 'machine' "
         "AND (?2 IS NULL OR synset_id IN "
-        "(SELECT id FROM roots WHERE root = (SELECT root FROM roots WHERE id = ?2))) "
+        "(SELECT s.id FROM synsets s LEFT JOIN synset_decisions d ON d.synset_id = s.id "
+        "WHERE coalesce(d.root, s.id) = coalesce("
+        "(SELECT root FROM synset_decisions WHERE synset_id = ?2), ?2))) "
         "AND NOT EXISTS (SELECT 1 FROM region_decisions d WHERE d.region_id = regions.id) "
         "AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.tbl = 'region_decisions' "
         "AND j.key = json_object('region_id', regions.id))",

@@ -156,8 +156,10 @@ class Words:
         return [r for r in self.members if any(word_key(lemma) == key for lemma in self.lemmas(r))]
 
     def matching(self, term: str) -> list[int]:
-        """Roots with a lemma of which a word starts with ``term``."""
+        """Roots with a lemma of which a word starts with ``term``; none if it says nothing."""
         start = word_key(term)
+        if not start:
+            return []
         return [
             root
             for root in self.members

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 from pathlib import Path
 
 _log = logging.getLogger("annotator")
@@ -18,12 +17,12 @@ def log_file() -> Path:
 
 def in_words(error: BaseException, what: str) -> str:
     """Log an unexpected error and return one sentence: what stopped, why, where the details are."""
+    from logging.handlers import RotatingFileHandler
+
     try:
         path = log_file()
         if not _log.handlers:
-            _log.addHandler(
-                logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1)
-            )
+            _log.addHandler(RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1))
             _log.propagate = False
         _log.error(what, exc_info=error)
         where = f"details are in {path}"

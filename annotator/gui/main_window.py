@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, Qt, Signal
+import shiboken6
+from PySide6.QtCore import QSettings, Qt, Signal, SignalInstance
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -28,15 +31,17 @@ from annotator.gui.commands import Commands
 from annotator.gui.faults import in_words
 from annotator.gui.jobs import Jobs
 from annotator.gui.messages import MessageBar
-from annotator.gui.palette import Palette
 from annotator.gui.session import Session
 from annotator.gui.shell_commands import register
-from annotator.gui.shortcuts_sheet import ShortcutsSheet
 from annotator.gui.start_page import StartPage
 from annotator.gui.status_line import StatusLine
 from annotator.gui.top_bar import TopBar
 from annotator.gui.workspace import Workspace
-from annotator.project.project import Project
+
+if TYPE_CHECKING:
+    from annotator.gui.palette import Palette
+    from annotator.gui.shortcuts_sheet import ShortcutsSheet
+    from annotator.project.project import Project
 
 
 class MainWindow(QMainWindow):
@@ -57,8 +62,10 @@ class MainWindow(QMainWindow):
         self.session: Session | None = None
         self.workspace: Workspace | None = None
         self._next: Path | None = None
+        self._opening = False
         self._ending = False
         self._quitting = False
+        self._gone = False
         self.setWindowTitle("Annotator")
         self.resize(1440, 900)
         self.setAcceptDrops(True)
@@ -69,6 +76,7 @@ class MainWindow(QMainWindow):
         self.top = TopBar(self.commands, self)
         self.messages = MessageBar(self)
         self.status = StatusLine(self)
+        self.status.undo_wanted.connect(lambda: self.commands.run("undo"))
         self.start = StartPage(self)
         self.wait = QLabel("Opening…", self)
         self.wait.setObjectName("hint")
@@ -86,8 +94,6 @@ class MainWindow(QMainWindow):
         column.addWidget(self.stack, 1)
         column.addWidget(self.status)
         self.setCentralWidget(ground)
-        self.palette_ = Palette(self.commands, self)
-        self.sheet = ShortcutsSheet(self.commands, self)
         self.own_jobs = Jobs(self)  # work that needs no project: the demo
 
         self.top.view_chosen.connect(self._choose_view)
@@ -103,6 +109,20 @@ class MainWindow(QMainWindow):
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._restyle)
         self.show_start()
 
+    # Not imported before they are asked for: the first image comes before.
+
+    @cached_property
+    def palette_(self) -> Palette:
+        from annotator.gui.palette import Palette
+
+        return Palette(self.commands, self)
+
+    @cached_property
+    def sheet(self) -> ShortcutsSheet:
+        from annotator.gui.shortcuts_sheet import ShortcutsSheet
+
+        return ShortcutsSheet(self.commands, self)
+
     # --- opening and closing projects
 
     def open_path(self, path: Path) -> None:
@@ -111,12 +131,13 @@ class MainWindow(QMainWindow):
         Returns at once. An open project is closed first. What cannot be opened is said in the
         message bar.
         """
-        if self._ending:
+        if self._opening:
             return
-        if self.session is not None:
+        if self._ending or self.session is not None:
             self._next = path
-            self._end_session()
+            self.close_project()
             return
+        self._opening = True
         self.messages.hide()
         self.wait.setText(f"Opening {path.name or path}…")
         self.stack.setCurrentWidget(self.wait)
@@ -138,26 +159,39 @@ class MainWindow(QMainWindow):
     def _open(self, path: Path) -> None:
         try:
             opening.require_somewhere(path)
-            self._opened.emit(opening.open_or_create(path))
+            opened = opening.open_or_create(path)
         except AnnotatorError as error:
-            self._refused.emit(str(error))
+            self._tell(self._refused, str(error))
         except Exception as error:  # the boundary of a thread: told to the person, and logged
-            self._refused.emit(in_words(error, f"{path} could not be opened"))
+            self._tell(self._refused, in_words(error, f"{path} could not be opened"))
+        else:
+            self._tell(self._opened, opened)
 
-    def _show_project(self, project: Project) -> None:
+    def _tell(self, signal: SignalInstance, about: object) -> None:
+        """Emit from a thread that may outlive the window."""
+        if shiboken6.isValid(self):
+            signal.emit(about)
+
+    def _show_project(self, opened: tuple[Project, bool]) -> None:
+        project, new = opened
+        self._opening = False
         if self._quitting:
             project.close()
-            self._ended.emit()
+            self.close()
             return
+        recent.note(project.path, project.folder)
         session = Session(project, self)
         self.session = session
         session.message.connect(self.messages.show_message)
+        self.status.watch(session.jobs)
+        shown = threading.Event()
+        steps.scan(session, shown, new=new)
         self.workspace = Workspace(session, self.commands, self)
         self.workspace.counted.connect(self.top.show_project)
         self.workspace.saved.connect(self.status.show_saved)
+        self.workspace.images.first_image_painted.connect(shown.set)
         self.workspace.images.first_image_painted.connect(self.first_image_painted)
         session.view_changed.connect(self.top.show_view)
-        self.status.watch(session.jobs)
         self.status.show()
         self.top.show_project(project.path.name, "")
         self.top.show_view(session.view)
@@ -167,9 +201,12 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(self.workspace)
         self.workspace.images.setFocus()
         self.project_opened.emit(session)
-        steps.scan(session)
 
     def _show_refusal(self, why: str) -> None:
+        self._opening = False
+        if self._quitting:
+            self.close()
+            return
         self.show_start()
         self.messages.show_message("error", why)
 
@@ -177,7 +214,8 @@ class MainWindow(QMainWindow):
         session = self.session
         assert session is not None
         self._ending = True
-        recent.note(session.project.path, session.project.folder, self._images())
+        images = self.workspace.image_count if self.workspace is not None else None
+        recent.note(session.project.path, session.project.folder, images)
         self.wait.setText("Saving…")
         self.stack.setCurrentWidget(self.wait)
         session.stop()
@@ -194,6 +232,7 @@ class MainWindow(QMainWindow):
         workspace, self.workspace = self.workspace, None
         self._ending = False
         if workspace is not None:
+            workspace.dismiss()
             self.stack.removeWidget(workspace)
             workspace.deleteLater()
         if session is not None:
@@ -208,12 +247,9 @@ class MainWindow(QMainWindow):
         if path is not None:
             self.open_path(path)
 
-    def _images(self) -> int:
-        return self.workspace.image_count if self.workspace is not None else 0
-
     def _read_recent(self) -> None:
         rows = [(row, Path(row.path).exists()) for row in recent.load()]
-        self._recent_read.emit(rows)
+        self._tell(self._recent_read, rows)
 
     def _forget(self, path: str) -> None:
         recent.forget(path)
@@ -236,11 +272,23 @@ class MainWindow(QMainWindow):
     def run_demo(self) -> None:
         """Sample photos through every step in the person's home folder, then open the result."""
         folder = Path.home() / "annotator-demo"
+        if self.own_jobs.get("demo") is not None:
+            return
         job = self.own_jobs.start("demo", lambda: steps.demo(folder), "Preparing the demo")
         self.status.setVisible(True)
-        job.finished.connect(lambda: self.open_path(folder / "demo.annot"))
-        job.failed.connect(lambda why: self._show_refusal(why))
-        job.cancelled.connect(self.show_start)
+        job.finished.connect(lambda: self._demo_ready(folder / "demo.annot"))
+        job.failed.connect(lambda why: self.messages.show_message("error", why))
+        job.ended.connect(lambda: self.status.setVisible(self.session is not None))
+
+    def _demo_ready(self, path: Path) -> None:
+        if self.session is None:
+            self.open_path(path)
+        else:  # the person went on to something else meanwhile
+            self.messages.show_message("info", f"The demo is ready: {path}.")
+
+    def report(self, error: BaseException) -> None:
+        """An error that nobody expected: one sentence here, the details in the log."""
+        self.messages.show_message("error", in_words(error, "Something went wrong"))
 
     def switch_theme(self) -> None:
         """The other one of light and dark, kept for the next start."""
@@ -276,12 +324,16 @@ class MainWindow(QMainWindow):
             self.open_path(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.session is None and not self._ending:
+        if self._gone:
+            event.accept()
+            return
+        if self.session is None and not self._ending and not self._opening:
+            self._gone = True
+            self.hide()
             self.own_jobs.close()
             event.accept()
             self.closed.emit()
-            if self._quitting:
-                QApplication.quit()
+            QApplication.quit()
             return
         # Decisions are finished on another thread; the window goes at once and comes back as the
         # last event when they are on disk.
@@ -289,8 +341,7 @@ class MainWindow(QMainWindow):
         self._quitting = True
         self.hide()
         QGuiApplication.setQuitOnLastWindowClosed(False)
-        if not self._ending:
-            self._end_session()
+        self.close_project()
 
 
 def _dropped(event: QDropEvent) -> Path | None:

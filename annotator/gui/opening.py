@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -12,19 +11,20 @@ from annotator.project.project import Project
 SUFFIX = ".annot"
 
 
-def open_or_create(path: Path) -> Project:
+def open_or_create(path: Path) -> tuple[Project, bool]:
     """The project at ``path``; for a folder of photos its project beside it, made if need be.
+    With it whether it was made just now.
 
     Raises AnnotatorError when there is neither a project nor a folder.
     """
     if not path.is_dir():
-        return Project.open(path)
+        return Project.open(path), False
     folder = path.resolve()
     place = project_of(folder)
     if place.exists():
-        return Project.open(place)
+        return Project.open(place), False
     place.parent.mkdir(parents=True, exist_ok=True)
-    return Project.create(place, folder)
+    return Project.create(place, folder), True
 
 
 def project_of(folder: Path) -> Path:
@@ -33,6 +33,8 @@ def project_of(folder: Path) -> Path:
     beside = folder.parent / f"{folder.name}{SUFFIX}"
     if folder.name and (beside.exists() or os.access(folder.parent, os.W_OK)):
         return beside
+    import hashlib
+
     from platformdirs import user_data_path
 
     # Two folders of one name get two projects.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
@@ -24,8 +25,9 @@ from annotator.project.project import Project
 T = TypeVar("T")
 View = Literal["images", "vocabulary", "gallery"]
 
-#: While a job writes, views hear of it at most this often.
-_COALESCE_MS = 150
+#: While a job writes, views hear of it at most this often, and so seldom that reading the facts
+#: again takes no more than this share of the time: 100,000 images cost more to read than 100.
+_COALESCE_MS, _SHARE, _SELDOM_MS = 150, 0.1, 5000
 #: How often to look whether another process wrote to the project.
 _POLL_MS = 1000
 
@@ -61,7 +63,7 @@ class Session(QObject):
         self._waiting: frozenset[str] = frozenset()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
-        self._later.setInterval(_COALESCE_MS)
+        self._flushed, self._read_before = 0.0, 0.0
         self._later.timeout.connect(self._flush)
         self._committed.connect(self._heard, Qt.ConnectionType.QueuedConnection)
         self._unsubscribe = project.subscribe(self._on_commit)
@@ -211,11 +213,18 @@ class Session(QObject):
         if urgent or not self.jobs.running:
             self._flush()
         elif not self._later.isActive():
-            self._later.start()
+            since = (time.monotonic() - self._flushed) * 1000
+            self._later.start(max(0, round(self._pause() - since)))
+
+    def _pause(self) -> float:
+        """Milliseconds from one news to the next while a job writes."""
+        reading = (self._readers.seconds - self._read_before) * 1000
+        return min(_SELDOM_MS, max(_COALESCE_MS, reading / _SHARE))
 
     def _flush(self) -> None:
         kinds, self._waiting = self._waiting, frozenset()
         self._later.stop()
+        self._flushed, self._read_before = time.monotonic(), self._readers.seconds
         if kinds:
             self.changed.emit(kinds)
         self._maybe_settled()

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from annotator.core.records import Progress
-from annotator.gui.jobs import Job
-from annotator.gui.popovers import Export
+from annotator.gui.jobs import Factory, Job
 from annotator.gui.session import Session
 
+if TYPE_CHECKING:
+    from annotator.gui.popovers import Export
 
-def scan(session: Session) -> Job:
-    """List what is in the folder and read what is new."""
+#: A scan makes way for the first image on screen, but never for longer, in seconds.
+_FIRST_S = 1.0
+
+
+def scan(session: Session, shown: threading.Event | None = None, *, new: bool = False) -> Job:
+    """List what is in the folder and read what is new. ``shown``: set when the first image is on
+    screen; until then the scan rests, in a ``new`` project after the first images are listed."""
 
     def run() -> Iterator[Progress]:
         from annotator.pipeline.scan import scan as pipeline
 
-        yield from pipeline(session.project)
+        if shown is not None and not new:
+            shown.wait(_FIRST_S)
+        steps = pipeline(session.project)
+        for progress in steps:
+            yield progress
+            if shown is not None and new:
+                shown.wait(_FIRST_S)
+                break
+        yield from steps
 
-    job = session.jobs.start("scan", run, "Scanning the folder")
-    _report(session, job, "")
-    return job
+    return _start(session, "scan", "Scanning the folder", run, "")
 
 
-def propose(session: Session, pack: str, options: Mapping[str, Any]) -> Job:
+def propose(session: Session, pack: str, options: Mapping[str, Any]) -> Job | None:
     """Tags and vocabulary. ``options``: keyword arguments of ProposeOptions."""
 
     def run() -> Iterator[Progress]:
@@ -35,12 +48,11 @@ def propose(session: Session, pack: str, options: Mapping[str, Any]) -> Job:
         session.models.use(pack)
         yield from pipeline(session.project, session.models.pack(), ProposeOptions(**options))
 
-    job = session.jobs.start("propose", run, "Proposing tags")
-    _report(session, job, "Proposed tags: review them here, or as a vocabulary (Ctrl+2).")
-    return job
+    done = "Proposed tags: review them here, or as a vocabulary (Ctrl+2)."
+    return _start(session, "propose", "Proposing tags", run, done)
 
 
-def segment(session: Session, synset: int | None) -> Job:
+def segment(session: Session, synset: int | None) -> Job | None:
     """Masks for one synset, or for the strongest tags of every image."""
 
     def run() -> Iterator[Progress]:
@@ -48,12 +60,11 @@ def segment(session: Session, synset: int | None) -> Job:
 
         yield from pipeline(session.project, session.models.pack(), synset)
 
-    job = session.jobs.start("segment", run, "Drawing masks")
-    _report(session, job, "The masks are drawn; accept or reject them under Regions.")
-    return job
+    done = "The masks are drawn; accept or reject them under Regions."
+    return _start(session, "segment", "Drawing masks", run, done)
 
 
-def export(session: Session, what: Export) -> Job:
+def export(session: Session, what: Export) -> Job | None:
     """Write the files."""
 
     def run() -> Iterator[Progress]:
@@ -66,9 +77,7 @@ def export(session: Session, what: Export) -> Job:
 
             yield from ade20k.export(session.project, what.out, what.include)  # type: ignore[arg-type]
 
-    job = session.jobs.start("export", run, "Exporting")
-    _report(session, job, f"Exported to {what.out}.")
-    return job
+    return _start(session, "export", "Exporting", run, f"Exported to {what.out}.")
 
 
 def demo(folder: Path) -> Iterator[Progress]:
@@ -77,6 +86,16 @@ def demo(folder: Path) -> Iterator[Progress]:
     from annotator.pipeline.demo import demo as pipeline
 
     yield from pipeline(folder, load_pack("starter"))
+
+
+def _start(session: Session, name: str, title: str, run: Factory, done: str) -> Job | None:
+    """The job, which tells the message bar how it ended; None when one like it is under way."""
+    if session.jobs.get(name) is not None:
+        session.message.emit("info", f"{title} is under way already; see the line at the bottom.")
+        return None
+    job = session.jobs.start(name, run, title)
+    _report(session, job, done)
+    return job
 
 
 def _report(session: Session, job: Job, done: str) -> None:

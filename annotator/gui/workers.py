@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -42,6 +43,7 @@ class Pool(QObject):
         self._wake = threading.Condition()
         self._closing = False
         self._pending = 0
+        self._seconds = 0.0
         self._answered.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._threads = [
             threading.Thread(target=self._work, name=f"{name} {i}", daemon=True)
@@ -54,6 +56,12 @@ class Pool(QObject):
     def pending(self) -> int:
         """Tasks not answered yet; UI thread only."""
         return self._pending
+
+    @property
+    def seconds(self) -> float:
+        """Time that tasks took, all together; two at once count twice."""
+        with self._wake:
+            return self._seconds
 
     def owns(self, thread: threading.Thread) -> bool:
         return thread in self._threads
@@ -92,6 +100,7 @@ class Pool(QObject):
             if stale:
                 self._answered.emit(None, None, ("", number))
                 continue
+            began = time.monotonic()
             try:
                 answer = task.run()
             except (
@@ -100,6 +109,8 @@ class Pool(QObject):
                 self._answered.emit(task.failed, error, (task.key, number))
             else:
                 self._answered.emit(task.done, answer, (task.key, number))
+            with self._wake:
+                self._seconds += time.monotonic() - began
 
     def _deliver(self, callback: Done | None, answer: object, which: tuple[str, int]) -> None:
         self._pending -= 1

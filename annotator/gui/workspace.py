@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
 from annotator.core.records import Synset
 from annotator.gui import steps
 from annotator.gui.commands import Commands
 from annotator.gui.images_view import ImagesView
-from annotator.gui.overlay import Overlay
-from annotator.gui.popovers import ExportPopover, ProposePopover, SegmentPopover
 from annotator.gui.session import Session
 from annotator.project import queries
+
+if TYPE_CHECKING:
+    from annotator.gui.overlay import Overlay
+    from annotator.gui.popovers import ProposePopover, SegmentPopover
+
+#: What the bars say waits for the first image at most so long, in milliseconds.
+_FIRST_MS = 1000
 
 
 class _Facts(NamedTuple):
@@ -28,14 +33,15 @@ class Workspace(QWidget):
     """Images first; the Vocabulary is built when it is first looked at."""
 
     counted = Signal(str, str)  # name, counts: for the top bar
-    saved = Signal(str, str)  # what is saved, what undo would undo: for the status line
+    saved = Signal(str, str, str)  # what is saved, what undo would undo, where: for the status line
 
     def __init__(self, session: Session, commands: Commands, parent: QWidget) -> None:
         super().__init__(parent)
-        self.image_count = 0
+        self.image_count: int | None = None
         self._session = session
         self._commands = commands
         self._facts: _Facts | None = None
+        self._begun = False
         self.images = ImagesView(session, commands, self)
         self.vocabulary: QWidget | None = None
         self._stack = QStackedLayout(self)
@@ -43,7 +49,27 @@ class Workspace(QWidget):
         self._popovers: dict[str, Overlay] = {}
         session.view_changed.connect(self._show_view)
         session.changed.connect(self._changed)
-        self._read()
+        session.jobs.started.connect(self._follow_scan)
+        session.jobs.ended.connect(self._follow_scan)
+        self._follow_scan()
+        # The first image on screen comes before what the bars say.
+        self.images.first_image_painted.connect(self._begin)
+        QTimer.singleShot(_FIRST_MS, self, self._begin)
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._read()
+
+    def _follow_scan(self, _: object = None) -> None:
+        self.images.left.set_scanning(self._session.jobs.get("scan") is not None)
+
+    def dismiss(self) -> None:
+        """Before it goes: the popovers belong to the window and go with it."""
+        for popover in self._popovers.values():
+            popover.close_it()
+            popover.deleteLater()
+        self._popovers.clear()
 
     def scan(self) -> None:
         """Look at the folder again."""
@@ -51,6 +77,8 @@ class Workspace(QWidget):
 
     def ask(self, what: str, under: QWidget | None) -> None:
         """Open the popover of "propose", "segment" or "export"."""
+        from annotator.gui.popovers import ExportPopover, ProposePopover, SegmentPopover
+
         window = self.window()
         if what == "propose":
             propose = self._popovers.get(what)
@@ -122,7 +150,8 @@ class Workspace(QWidget):
         self._tell()
 
     def _changed(self, kinds: frozenset[str]) -> None:
-        self._read()
+        if self._begun:
+            self._read()
 
     def _read(self) -> None:
         def read(db: sqlite3.Connection) -> _Facts:
@@ -146,8 +175,11 @@ class Workspace(QWidget):
         else:
             counts = f"{status['images']:,} images · {facts.marks['reviewed']:,} reviewed"
         self.counted.emit(self._session.project.path.name, counts)
+        path, folder = self._session.project.path, self._session.project.folder
+        # A project that is not beside its photos is named in full: nobody would look for it there.
+        place = path.name if path.parent in (folder, folder.parent) else str(path)
         self.saved.emit(
-            f"{decided['tags']:,} tags, {decided['regions']:,} masks accepted · "
-            f"saved in {self._session.project.path.name}",
-            f"Undo: {facts.undo}" if facts.undo else "Nothing to undo",
+            f"{decided['tags']:,} tags, {decided['regions']:,} masks accepted · saved in {place}",
+            facts.undo or "",
+            str(path),
         )

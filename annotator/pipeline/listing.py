@@ -5,12 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import merge, nsmallest
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.images import is_image_name
 from annotator.core.records import Failure
+
+#: So many names of a folder come at once; so many are sorted in one go.
+_FIRST, _RUN = 64, 5000
+#: A name, with a slash at the end when it is a folder's, and what it stands for.
+_Named = tuple[str, os.DirEntry[str]]
+_by_name = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Listing:
                 "permissions; nothing was changed."
             ) from error
         # A stack, not recursion: a deep tree must not meet Python's recursion limit.
-        stack = [("", iter(names), False)]
+        stack = [("", names, False)]
         while stack:
             prefix, rest, followed = stack[-1]
             name, entry = next(rest, ("", None))
@@ -102,7 +110,7 @@ class Listing:
                 if (facts.st_dev, facts.st_ino) in self._entered:
                     return None
                 self._entered.add((facts.st_dev, facts.st_ino))
-            return iter(_names(entry.path)), followed or link
+            return _names(entry.path), followed or link
         except FileNotFoundError:
             return None  # deleted while we looked: its images are missing now
         except OSError as error:
@@ -118,14 +126,24 @@ class Listing:
         return target.startswith(root) or root.startswith(target)
 
 
-def _names(folder: str) -> list[tuple[str, os.DirEntry[str]]]:
+def _names(folder: str) -> Iterator[_Named]:
     """Everything in path order; a folder's name ends with a slash, which is how it sorts in the
     paths of its files. What is no image is left out by the walk, so that the first images of a
     huge folder come soon."""
     with os.scandir(folder) as entries:
         found = [(entry.name + "/" if _is_dir(entry) else entry.name, entry) for entry in entries]
-    found.sort(key=itemgetter(0))
-    return found
+    return _in_order(found)
+
+
+def _in_order(found: list[_Named]) -> Iterator[_Named]:
+    """Sorted by name. Of a huge folder the first ones come before the rest is sorted, and that is
+    done in runs: one long sort would hold the interpreter, and a window with it."""
+    first = nsmallest(_FIRST, found, key=_by_name) if len(found) > _RUN else []
+    yield from first
+    runs = [found[i : i + _RUN] for i in range(0, len(found), _RUN)]
+    for run in runs:
+        run.sort(key=_by_name)
+    yield from islice(merge(*runs, key=_by_name), len(first), None)
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from annotator.core import masks
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Rle, Verdict
 from annotator.project import decisions, queries
@@ -56,6 +55,8 @@ def keep(
     and the like, as JSON. Raises AnnotatorError on an empty mask, or one whose size is not
     that of the image.
     """
+    from annotator.core import masks  # numpy, which the window's start does without
+
     with project.read() as db:
         image = queries.image(db, image_id)
         words = Words(db)

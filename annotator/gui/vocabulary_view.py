@@ -130,8 +130,12 @@ class VocabularyView(QWidget):
                 f"vocabulary.{name}", title, key, run, scope=self, enabled=self._tree_has_keys
             )
 
+        commands.add(
+            "vocabulary.search", "Search the vocabulary", "/", self.focus_search, scope=self
+        )
+
     def focus_search(self) -> None:
-        """Put the keyboard into the search box; the window's "/" asks for it."""
+        """Put the keyboard into the search box."""
         self.left.focus_search()
 
     def _tree_has_keys(self) -> bool:

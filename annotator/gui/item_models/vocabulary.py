@@ -55,6 +55,13 @@ class VocabularyModel(QAbstractItemModel):
         self._replace(self.forest, self.forest.shown(text, chip))
 
     def _replace(self, forest: Forest, shown: Shown) -> None:
+        if shown.children == self.shown.children:
+            # A verdict, a name or a number: no row moves, so the view need not lay out anew.
+            self.forest, self.shown = forest, shown
+            rows = self.rowCount()
+            if rows:
+                self.dataChanged.emit(self.index(0, 0), self.index(rows - 1, 0))
+            return
         self.layoutAboutToBeChanged.emit()
         old = self.persistentIndexList()
         self.forest, self.shown = forest, shown

@@ -171,6 +171,7 @@ class EvidencePanel(QScrollArea):
             button = self.buttons[name]
             button.set_text(f"{word} {count}" if count > 1 else word, button.key)
         self.buttons["rename"].setEnabled(count == 1)
+        self.action_row.refresh()
 
     def set_forest(self, forest: Forest) -> None:
         """The vocabulary was read anew."""

@@ -148,6 +148,8 @@ class MergeCard(QFrame):
         self.move_button.set_primary(not merging)
         self.merge_button.setVisible(plan.target is not None)
         self.swap_button.setVisible(plan.can_swap)
+        self.merge_button.setEnabled(True)
+        self.move_button.setEnabled(True)
         self.buttons.refresh()
         self.counts.setText("counting …")
         self.lemmas.fill([])
@@ -178,8 +180,15 @@ class MergeCard(QFrame):
         self.counts.clear()
         self.error.setText(text)
         self.error.show()
+        if self.plan is not None:
+            self._button(self.plan.mode).setEnabled(False)
+
+    def _button(self, mode: Mode) -> KeyButton:
+        return self.merge_button if mode == "merge" else self.move_button
 
     def _confirm(self, mode: Mode) -> None:
+        if not self._button(mode).isEnabled():
+            return
         if self.plan is not None and (mode == "move" or self.plan.target is not None):
             self.confirmed.emit(replace(self.plan, mode=mode))
 

@@ -155,12 +155,19 @@ class _TargetDelegate(QStyledItemDelegate):
         left += metrics.horizontalAdvance(name) + 10
         painter.setPen(QColor(t.muted))
         painter.setFont(rows.small(option.font))
-        hint = " › ".join(above)
-        shorter = QFontMetrics(painter.font()).elidedText(
-            hint, Qt.TextElideMode.ElideLeft, max(box.right() - 60 - left, 0)
-        )
+        shorter = _path(above, QFontMetrics(painter.font()), box.right() - 60 - left)
         painter.drawText(box.adjusted(left - box.left(), 1, -60, 0), middle, shorter)
         images = synset.subtree_support if synset.inner else synset.support
         right = Qt.AlignmentFlag.AlignRight | middle
         painter.drawText(box.adjusted(0, 0, -10, 0), right, f"{images:,}")
         painter.restore()
+
+
+def _path(above: Sequence[str], metrics: QFontMetrics, room: int) -> str:
+    """The names above a synset as far as they fit, the nearest kept."""
+    text = " › ".join(above)
+    for first in range(1, len(above)):
+        if metrics.horizontalAdvance(text) <= room:
+            return text
+        text = "… › " + " › ".join(above[first:])
+    return text if metrics.horizontalAdvance(text) <= room else ""

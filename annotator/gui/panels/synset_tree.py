@@ -187,6 +187,11 @@ class SynsetTree(QTreeView):
         model.setCurrentIndex(self.vocabulary.index_of(current), flag.NoUpdate)
         model.select(selection, flag.ClearAndSelect)
 
+    def selectAll(self) -> None:
+        """Select what matches; rows that only lead to a match are left alone."""
+        visible = [i for i in self.vocabulary.shown.order() if i in self.vocabulary.shown.matches]
+        self._choose(visible, self.current_id())
+
     def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
         super().selectionChanged(selected, deselected)
         if not self._quiet:

@@ -93,7 +93,7 @@ def test_what_leaves_the_list_hands_the_selection_on(bench: Any) -> None:
 
 
 def test_search_finds_raw_words_and_clears(bench: Any) -> None:
-    bench.view.focus_search()
+    bench.press(Qt.Key.Key_Slash)
     bench.type("settee")
     assert bench.shown() == ["sofa"]
     assert bench.view.left.chip_buttons["all"].text() == "all 1"
@@ -105,6 +105,16 @@ def test_search_finds_raw_words_and_clears(bench: Any) -> None:
     assert "xyz" in bench.view.left.nothing.text()
     bench.press(Qt.Key.Key_Escape)
     assert bench.shown() == TREE
+
+
+def test_select_all_leaves_out_what_only_leads_to_a_match(bench: Any) -> None:
+    bench.view.left.search.setText("b")
+    assert bench.shown() == ["animal", "  dog", "    beagle", "    bluetick", "  tabby"]
+    bench.view.tree.selectAll()
+    bench.view.tree.setFocus()
+    bench.press(Qt.Key.Key_X)
+    assert bench.synset("tabby").verdict == bench.synset("beagle").verdict == "rejected"
+    assert bench.synset("animal").verdict == bench.synset("dog").verdict == "unknown"
 
 
 def test_folding_is_as_before_after_a_search(bench: Any) -> None:

@@ -154,6 +154,7 @@ class MainWindow(QMainWindow):
         self.status.watch(self.own_jobs)
         self.status.setVisible(bool(self.own_jobs.running))
         self.stack.setCurrentWidget(self.start)
+        self.start.setFocus()
         threading.Thread(target=self._read_recent, name="recent", daemon=True).start()
 
     def _open(self, path: Path) -> None:

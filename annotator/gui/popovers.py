@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
@@ -23,6 +24,8 @@ from PySide6.QtWidgets import (
 from annotator.core.records import Filter, Grid
 from annotator.gui.overlay import Overlay
 
+#: Height of a field in pixels, as the style sheet makes it.
+_FIELD = 30
 GRID_WORDS: dict[Grid, str] = {
     "none": "whole image",
     "sg": "2 × 2 parts",
@@ -50,7 +53,6 @@ class _Ask(Overlay):
         self.form = QFormLayout()
         self.form.setVerticalSpacing(8)
         self.form.setHorizontalSpacing(16)
-        self.form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.go = QPushButton(button, self)
         self.go.setObjectName("primary")
@@ -68,6 +70,17 @@ class _Ask(Overlay):
         column.addWidget(says)
         column.addLayout(self.form)
         column.addLayout(buttons)
+
+    def row(self, text: str, field: QWidget | QLayout) -> None:
+        """A line of the form; its words stand in the middle of the field's height."""
+        label = QLabel(text, self)
+        label.setMinimumHeight(_FIELD)
+        if isinstance(field, QWidget):
+            label.setBuddy(field)
+            field.setAccessibleName(text)
+            self.form.addRow(label, field)
+        else:
+            self.form.addRow(label, field)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -99,13 +112,14 @@ class ProposePopover(_Ask):
         self.threshold.setRange(0.0, 1.0)
         self.threshold.setSingleStep(0.01)
         self.threshold.setValue(0.68)
+        self.threshold.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.filter.currentIndexChanged.connect(
             lambda: self.threshold.setEnabled(self.filter.currentData() != "none")
         )
-        self.form.addRow("Pack", self.pack)
-        self.form.addRow("Look at", self.grid)
-        self.form.addRow("Drop", self.filter)
-        self.form.addRow("Threshold", self.threshold)
+        self.row("Pack", self.pack)
+        self.row("Look at", self.grid)
+        self.row("Drop", self.filter)
+        self.row("Threshold", self.threshold)
         self.go.clicked.connect(self._go)
 
     def set_packs(self, packs: list[str], current: str) -> None:
@@ -137,7 +151,7 @@ class SegmentPopover(_Ask):
             window,
         )
         self.what = QComboBox(self)
-        self.form.addRow("For", self.what)
+        self.row("For", self.what)
         self.go.clicked.connect(self._go)
 
     def set_synset(self, synset_id: int | None, name: str) -> None:
@@ -188,9 +202,9 @@ class ExportPopover(_Ask):
         place.setSpacing(6)
         place.addWidget(self.out, 1)
         place.addWidget(browse)
-        self.form.addRow("Format", self.format)
-        self.form.addRow("Include", self.include)
-        self.form.addRow("To", place)
+        self.row("Format", self.format)
+        self.row("Include", self.include)
+        self.row("To", place)
         self.format.currentIndexChanged.connect(self._suggest)
         self.out.textChanged.connect(lambda text: self.go.setEnabled(bool(text.strip())))
         self.go.clicked.connect(self._go)

@@ -15,11 +15,11 @@ _MOST = 12
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """``opened`` is ISO 8601 in UTC; ``images`` as it was counted then."""
+    """``opened`` is ISO 8601 in UTC; ``images`` as it was counted then, None before it was."""
 
     path: str
     folder: str
-    images: int
+    images: int | None
     opened: str
 
 
@@ -32,10 +32,13 @@ def load() -> list[Recent]:
         return []
 
 
-def note(path: Path, folder: Path, images: int) -> None:
-    """Put a project first."""
+def note(path: Path, folder: Path, images: int | None = None) -> None:
+    """Put a project first. Without ``images`` the number known before stays."""
+    rows = load()
+    if images is None:
+        images = next((row.images for row in rows if row.path == str(path)), None)
     row = Recent(str(path), str(folder), images, datetime.now(UTC).isoformat(timespec="seconds"))
-    _save([row, *(other for other in load() if other.path != row.path)][:_MOST])
+    _save([row, *(other for other in rows if other.path != row.path)][:_MOST])
 
 
 def forget(path: str) -> None:

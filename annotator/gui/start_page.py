@@ -34,6 +34,8 @@ class StartPage(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        # It takes the focus itself, so that no button looks chosen before Tab is pressed.
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         logo = QLabel(self)
         logo.setPixmap(_sharp(64, self))
         title = QLabel("Annotator", self)
@@ -137,7 +139,8 @@ class RecentCard(QFrame):
         place = QLabel(recent.path if there else f"{recent.path} is not there any more", self)
         place.setObjectName("muted")
         place.setToolTip(recent.path)
-        facts = QLabel(f"{recent.images:,} images · {ago(recent.opened)}", self)
+        images = "" if recent.images is None else f"{recent.images:,} images · "
+        facts = QLabel(images + ago(recent.opened), self)
         facts.setObjectName("muted")
         remove = QPushButton("Remove", self)
         remove.setObjectName("inline")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+import shiboken6
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
 from annotator.gui.jobs import Job, Jobs
 
 #: How often rate and time left are shown anew.
 _TICK_MS = 500
+#: Pixels for the words of the last step.
+_UNDO_WIDTH = 360
 
 
 class StatusLine(QWidget):
     """Shows one job at a time, the newest; the others count as "and 1 more"."""
+
+    undo_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,8 +37,9 @@ class StatusLine(QWidget):
         self.cancel.clicked.connect(self._cancel)
         self.saved = QLabel(self)
         self.saved.setObjectName("muted")
-        self.undo = QLabel(self)
-        self.undo.setObjectName("muted")
+        self.undo = QPushButton(self)
+        self.undo.setObjectName("inline")
+        self.undo.clicked.connect(self.undo_wanted)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 12, 0)
         row.setSpacing(12)
@@ -49,18 +55,29 @@ class StatusLine(QWidget):
 
     def watch(self, jobs: Jobs | None) -> None:
         """Show the jobs of this project; None when it is closed."""
+        if jobs is self._jobs:
+            return
+        if self._jobs is not None and shiboken6.isValid(self._jobs):
+            self._jobs.started.disconnect(self._started)
+            self._jobs.ended.disconnect(self._refresh)
         self._jobs = jobs
+        self.show_saved("", "")
         if jobs is not None:
             jobs.started.connect(self._started)
             jobs.ended.connect(self._refresh)
-        else:
-            self.saved.clear()
-            self.undo.clear()
         self._refresh()
 
-    def show_saved(self, saved: str, undo: str) -> None:
+    def show_saved(self, saved: str, undo: str, where: str = "") -> None:
+        """``undo``: label of the step that undo would take back, "" if there is none."""
         self.saved.setText(saved)
-        self.undo.setText(undo)
+        self.saved.setToolTip(where)
+        text = f"Undo: {undo}" if undo else "Nothing to undo"
+        self.undo.setText(
+            self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, _UNDO_WIDTH)
+        )
+        self.undo.setToolTip(f"{text} (Ctrl+Z)" if undo else "")
+        self.undo.setEnabled(bool(undo))
+        self.undo.setVisible(bool(saved))
 
     def _started(self, job: Job) -> None:
         job.progressed.connect(self._refresh_soon)

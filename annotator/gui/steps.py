@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _FIRST_S = 1.0
 
 
-def scan(session: Session, shown: threading.Event | None = None, *, new: bool = False) -> Job:
+def scan(
+    session: Session, shown: threading.Event | None = None, *, new: bool = False
+) -> Job | None:
     """List what is in the folder and read what is new. ``shown``: set when the first image is on
     screen; until then the scan rests, in a ``new`` project after the first images are listed."""
 

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from annotator.core.paths import shipped
 from annotator.core.records import Verdict
 
 Mode = Literal["system", "light", "dark"]
@@ -226,6 +227,7 @@ def apply(app: QApplication) -> None:
 
 def style_sheet(t: Tokens) -> str:
     """The application's style sheet: 4 px grid, 13 px text, radius 6."""
+    chevron = shipped("resources", "icons", "chevron.svg").as_posix()
     return f"""
 * {{ font-size: 13px; }}
 QMainWindow, QWidget#ground {{ background: {t.ground}; }}
@@ -241,7 +243,16 @@ QLineEdit {{
   background: {t.raised}; border: 1px solid {t.raised}; border-radius: 6px; padding: 5px 8px;
   color: {t.text}; selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
 QLineEdit:focus {{ border-color: {t.accent}; }}
-QComboBox, QDoubleSpinBox, QSpinBox {{ min-height: 26px; }}
+QComboBox, QDoubleSpinBox, QSpinBox {{
+  background: {t.raised}; border: 1px solid {t.raised}; border-radius: 6px; padding: 4px 8px;
+  min-height: 20px; color: {t.text}; selection-background-color: {t.accent};
+  selection-color: {t.on_accent}; }}
+QComboBox:hover, QDoubleSpinBox:hover, QSpinBox:hover {{ border-color: {t.muted}; }}
+QComboBox:focus, QComboBox:on, QDoubleSpinBox:focus, QSpinBox:focus {{ border-color: {t.accent}; }}
+QComboBox:disabled, QDoubleSpinBox:disabled {{ color: {t.muted}; background: transparent; }}
+QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0; }}
+QComboBox::drop-down {{ border: none; width: 24px; }}
+QComboBox::down-arrow {{ image: url("{chevron}"); width: 12px; height: 12px; }}
 QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.line}; outline: none; }}
 QPushButton, QToolButton {{
   background: {t.raised}; color: {t.text}; border: 1px solid {t.line if not t.dark else t.raised};
@@ -251,6 +262,8 @@ QPushButton:focus, QToolButton:focus {{ border-color: {t.accent}; }}
 QPushButton:pressed, QToolButton:pressed {{ background: {t.line}; }}
 QPushButton:disabled, QToolButton:disabled {{ color: {t.muted}; background: transparent; }}
 QPushButton#primary {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; }}
+QPushButton#primary:hover {{ border-color: {t.text}; }}
+QPushButton#primary:focus {{ border: 2px solid {t.text}; padding: 4px 11px; }}
 QPushButton#primary:disabled {{
   background: {t.raised}; color: {t.muted}; border-color: {t.raised}; }}
 QPushButton#quiet, QToolButton#quiet {{ background: transparent; border-color: transparent; }}
@@ -263,6 +276,7 @@ QPushButton#chip {{ border-radius: 10px; padding: 2px 8px; font-size: 12px; colo
 QPushButton#chip:checked {{ background: {t.selected}; color: {t.text}; border-color: {t.accent}; }}
 QAbstractItemView {{ background: {t.panel}; border: none; outline: none;
   selection-background-color: {t.selected}; selection-color: {t.text}; }}
+QPushButton#chip:focus {{ border-color: {t.accent}; }}
 QTabBar::tab {{ background: transparent; color: {t.muted}; padding: 8px 12px; border: none; }}
 QTabBar::tab:selected {{ color: {t.text}; border-bottom: 2px solid {t.accent}; }}
 QTabWidget::pane {{ border: none; }}
@@ -291,7 +305,11 @@ QPushButton#switch[end="right"] {{
   border-top-right-radius: 6px; border-bottom-right-radius: 6px; }}
 QPushButton#inline {{ background: transparent; border: none; color: {t.accent}; padding: 2px 6px; }}
 QPushButton#inline:hover, QPushButton#inline:focus {{ text-decoration: underline; }}
-QPushButton#inline:disabled {{ color: {t.muted}; }}
+QPushButton#inline:disabled {{ color: {t.muted}; text-decoration: none; }}
+QPushButton#link {{ background: transparent; border: none; padding: 0; font-weight: 600;
+  text-align: left; }}
+QPushButton#link:hover, QPushButton#link:focus {{ color: {t.accent}; }}
+QPushButton#link:disabled {{ color: {t.muted}; }}
 QLabel#pill {{ background: {t.raised}; color: {t.muted}; border-radius: 6px; padding: 4px 10px; }}
 QWidget#message {{ background: {t.raised}; border-bottom: 1px solid {t.line}; }}
 QWidget#message[level="error"] QLabel {{ color: {t.no}; }}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Rle, Verdict
@@ -47,8 +48,15 @@ class ImagesActions(QObject):
     def _register(self, commands: Commands) -> None:
         view = self._view
 
-        def add(id: str, title: str, keys: str | tuple[str, ...], run: object) -> None:
-            commands.add(f"images.{id}", title, keys, run, scope=view, group="Images")  # type: ignore[arg-type]
+        def add(
+            id: str,
+            title: str,
+            keys: str | tuple[str, ...],
+            run: Callable[[], object],
+            enabled: Callable[[], bool] | None = None,
+        ) -> None:
+            name = f"images.{id}"
+            commands.add(name, title, keys, run, scope=view, group="Images", enabled=enabled)
 
         add("next", "Next image", ("D", "PgDown"), lambda: self.go(1))
         add("previous", "Previous image", ("A", "PgUp"), lambda: self.go(-1))
@@ -59,8 +67,8 @@ class ImagesActions(QObject):
         add("accept", "Accept the selected tag or region", "Y", lambda: self.decide("accepted"))
         add("reject", "Reject the selected tag or region", "X", lambda: self.decide("rejected"))
         add("clear", "Clear the verdict", "U", lambda: self.decide("unknown"))
-        add("up", "Tag or region above", ("W", "Up"), lambda: self.move(-1))
-        add("down", "Tag or region below", ("S", "Down"), lambda: self.move(1))
+        add("up", "Tag or region above", ("W", "Up"), lambda: self.move(-1), self._in_rows)
+        add("down", "Tag or region below", ("S", "Down"), lambda: self.move(1), self._in_rows)
         for digit in range(1, 10):
             add(f"tag{digit}", f"Select tag {digit}", str(digit), lambda d=digit: self.pick(d - 1))
         add("word", "Add a word", "+", self.begin_word)
@@ -69,7 +77,7 @@ class ImagesActions(QObject):
         add("heat", "Heatmap of the selected tag", "H", self.toggle_heat)
         add("lower", "Lower the threshold", "[", lambda: view.bar.threshold.step(-2))
         add("higher", "Raise the threshold", "]", lambda: view.bar.threshold.step(2))
-        add("keep", "Keep the mask", ("Return", "Enter"), self.keep)
+        add("keep", "Keep the mask", ("Return", "Enter"), self.keep, self._can_keep)
         add("drop", "Drop the mask, then the heatmap", "Esc", self.drop)
         add("tool_move", "Tool: select and move", "V", lambda: self.choose_tool("select"))
         add("tool_cut", "Tool: cut the heatmap where I click", "C", lambda: self.choose_tool("cut"))
@@ -77,6 +85,16 @@ class ImagesActions(QObject):
         add("actual", "Image at 100 %", "Ctrl+0", view.canvas.actual_size)
         add("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+="), lambda: view.canvas.zoom_by(1.25))
         add("zoom_out", "Zoom out", "Ctrl+-", lambda: view.canvas.zoom_by(0.8))
+
+    def _in_rows(self) -> bool:
+        """Arrows belong to the grid or a slider while that has the keyboard."""
+        view, focus = self._view, QApplication.focusWidget()
+        return focus in (None, view, view.canvas, view.tags.rows, view.regions.rows)
+
+    def _can_keep(self) -> bool:
+        """Enter presses a button that has the keyboard."""
+        focus = QApplication.focusWidget()
+        return self._view.grounding.preview is not None and not isinstance(focus, QAbstractButton)
 
     # ---- images --------------------------------------------------------------------------
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from PySide6.QtCore import QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from annotator.core.records import Image, Tag
+from annotator.core.records import Image
 from annotator.gui import theme
 from annotator.gui.canvas.frame import Frame
 from annotator.gui.canvas.grounding import Grounding, Preview
@@ -21,7 +19,7 @@ from annotator.gui.commands import Commands
 from annotator.gui.images_actions import ImagesActions
 from annotator.gui.panels.canvas_bar import CanvasBar
 from annotator.gui.panels.canvas_bar_tools import ToolPalette
-from annotator.gui.panels.image_vocabulary import Branch, branches
+from annotator.gui.panels.image_vocabulary_reader import VocabularyReader
 from annotator.gui.panels.images_style import style_sheet
 from annotator.gui.panels.regions import RegionsPanel
 from annotator.gui.panels.tags import TagsPanel
@@ -29,7 +27,6 @@ from annotator.gui.panels.tags_tabs import CountTabs
 from annotator.gui.panels.thumbnail_store import ThumbnailStore
 from annotator.gui.panels.thumbnails import ThumbnailsPanel
 from annotator.gui.session import Session
-from annotator.project import queries
 
 TAGS, REGIONS = 0, 1
 #: Thumbnails and counts wait for the first image at most so long, in milliseconds.
@@ -60,10 +57,12 @@ class ImagesView(QWidget):
         self.loader = FrameLoader(session, self)
         self.grounding = Grounding(session, self)
         self.shapes = Shapes(session, self)
+        self.reader = VocabularyReader(session, self.tags)
         self._lay_out()
         self._connect()
         self.actions_ = ImagesActions(self, commands)
         self.bar.set_opacity(self.canvas.heat.opacity)
+        self.setFocusProxy(self.canvas)
         self._restyle()
         self.canvas.show_message("")
         # The first image before everything else, but never longer than a moment.
@@ -200,7 +199,7 @@ class ImagesView(QWidget):
         if fresh:
             self._choose_tag()
         self._show_synset(self.session.synset)
-        self._read_branches(facts.tags)
+        self.reader.show_tags(facts.tags, at_once=fresh)
 
     def _why_no_tags(self, facts: ImageFacts) -> str:
         if facts.image.error is not None:
@@ -270,7 +269,7 @@ class ImagesView(QWidget):
     def _show_synset(self, synset_id: int | None) -> None:
         self.tags.select(synset_id)
         tag = self.tags.tag
-        self._read_evidence(tag)
+        self.reader.show_tag(tag)
         self._ground()
 
     def _ground(self) -> None:
@@ -281,29 +280,6 @@ class ImagesView(QWidget):
         synset = None if tag is None else tag.synset_id
         self.grounding.set_subject(self.image, self._frame, synset)
         self.canvas.update()
-
-    def _read_evidence(self, tag: Tag | None) -> None:
-        if tag is None:
-            self.tags.set_evidence("", [], None)
-            return
-
-        def read(db: sqlite3.Connection) -> tuple[Tag, list[tuple[Image, Tag]]]:
-            all_ = queries.evidence(db, tag.synset_id, self.tags.evidence.COUNT)
-            # Best first; a rare word has too few to fill the strip with its strongest alone.
-            found = (*all_.strongest, *all_.doubtful, *all_.weakest)[: self.tags.evidence.COUNT]
-            by_id = {image.id: image for image in queries.images(db, [t.image_id for t in found])}
-            return tag, [(by_id[t.image_id], t) for t in found if t.image_id in by_id]
-
-        def show(answer: tuple[Tag, list[tuple[Image, Tag]]]) -> None:
-            self.tags.set_evidence(answer[0].synset, answer[1], self.session.image)
-
-        self.session.read(read, show, key="image.evidence")
-
-    def _read_branches(self, tags: list[Tag]) -> None:
-        def show(lines: list[Branch]) -> None:
-            self.tags.set_branches(lines)
-
-        self.session.read(lambda db: branches(db, tags), show, key="image.branches")
 
     # ---- regions -------------------------------------------------------------------------
 

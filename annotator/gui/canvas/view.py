@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from annotator.gui import theme
 from annotator.gui.canvas.frame import Frame
 from annotator.gui.canvas.layers import HeatLayer, PreviewLayer, RegionsLayer
 from annotator.gui.canvas.pan_tool import PanTool
@@ -271,7 +272,9 @@ class CanvasView(QWidget):
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
         palette = self.palette()
-        title = QColor("#e5695e") if self._is_error else palette.color(QPalette.ColorRole.Text)
+        title = (
+            QColor(theme.tokens().no) if self._is_error else palette.color(QPalette.ColorRole.Text)
+        )
         painter.setPen(title)
         flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
         upper = QRectF(room.x(), middle - 60, room.width(), 56)

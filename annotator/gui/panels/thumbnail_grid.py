@@ -29,7 +29,7 @@ GAP = 8
 MARGIN = 10
 _TOP = 4  # room for the frame of a selected cell
 #: Smallest width of a cell; the columns share the width evenly.
-_CELL = 112
+_CELL = 100
 _SHAPE = 0.74  # height of a cell : its width
 _EXTRA_ROWS = 2  # rows above and below the screen that are prepared too
 

@@ -14,6 +14,7 @@ from annotator.gui.item_models.images import ImagesModel
 from annotator.gui.panels.chips import Chips
 from annotator.gui.panels.thumbnail_delegate import ThumbnailDelegate
 from annotator.gui.panels.thumbnail_grid import ThumbnailGrid
+from annotator.gui.panels.thumbnail_pace import Pace
 from annotator.gui.panels.thumbnail_store import ThumbnailStore
 from annotator.gui.session import Session
 from annotator.project import queries
@@ -69,7 +70,8 @@ class ThumbnailsPanel(QWidget):
         column.addWidget(self._pages, 1)
 
         self._typing = _timer(self, _TYPING, self.reload)
-        self._following = _timer(self, _FOLLOWING, self.reload)
+        self._following = Pace(_FOLLOWING, self.reload, self)
+        self._counting = Pace(_FOLLOWING, self._read_counts, self)
         store.ready.connect(self._thumb_ready)
         session.changed.connect(self._facts_changed)
         session.image_changed.connect(self.show_selected)
@@ -83,7 +85,6 @@ class ThumbnailsPanel(QWidget):
     def reload(self) -> None:
         """Read the ids again, and after them the counts of the chips."""
         self._typing.stop()
-        self._following.stop()
         text, status = self.filter.text().strip(), self.chips.current
 
         def read(db: sqlite3.Connection) -> list[int]:
@@ -93,6 +94,7 @@ class ThumbnailsPanel(QWidget):
 
     def _show(self, ids: list[int]) -> None:
         self._asked = True
+        self._following.answered()
         row, up = self.grid.anchor()
         anchor = self.model.id_at(row)
         if not self.model.set_ids(ids):
@@ -104,22 +106,28 @@ class ThumbnailsPanel(QWidget):
         self.listed.emit()
         self.grid.visible_changed.emit()
         if not self.waiting:
-            self._read_counts()
+            self._counting.ask(at_once=True)
 
     def begin(self, waiting: bool) -> None:
         """``waiting``: only ids are read, until the first image is on the canvas."""
         self.waiting = waiting
         self._store.hold(waiting)
         if not waiting and self._asked:
-            self._read_counts()
+            self._counting.ask(at_once=True)
 
     def _read_counts(self) -> None:
-        self._session.read(queries.status_counts, self.chips.set_counts, key="images.counts")
+        self._session.read(queries.status_counts, self._counted, key="images.counts")
+
+    def _counted(self, counts: dict[str, int]) -> None:
+        self._counting.answered()
+        self.chips.set_counts(counts)
 
     def set_scanning(self, scanning: bool) -> None:
         """Whether the folder is being read right now: an empty grid then says so."""
         self.scanning = scanning
         self._show_page()
+        if self._asked:
+            self.listed.emit()
 
     def _show_page(self) -> None:
         if self.model.rowCount() or not self._asked:
@@ -236,10 +244,9 @@ class ThumbnailsPanel(QWidget):
             # The list under a status chip stays while a person decides: an image that was just
             # reviewed would vanish under the hand. It is read again with the next filter.
             if "images" in kinds or not self._asked:
-                if not self._following.isActive():
-                    self._following.start(_FOLLOWING if self.model.rowCount() else 0)
+                self._following.ask(at_once=not self.model.rowCount())
             else:
-                self._read_counts()
+                self._counting.ask(at_once=not self._session.jobs.running)
 
 
 class _FilterBox(QLineEdit):

@@ -148,12 +148,17 @@ class Bench:
     def quiet(self) -> bool:
         timers = (
             self.view.left._typing,
-            self.view.left._following,
+            self.view.reader.rest,
             self.view.grounding._rest,
             self.view.tags.word._typing,
             self.view.left.grid._tell,
         )
-        return self.session.idle and not any(timer.isActive() for timer in timers)
+        paces = (self.view.left._following, self.view.left._counting)
+        return (
+            self.session.idle
+            and not any(timer.isActive() for timer in timers)
+            and not any(pace.waiting for pace in paces)
+        )
 
     def open(self, image: str) -> None:
         self.session.select_image(self.ids[image])

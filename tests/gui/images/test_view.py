@@ -209,3 +209,23 @@ def test_an_empty_folder_says_what_to_do(opened: Callable) -> None:
     assert bench.view.left._pages.currentWidget() is not bench.view.left.grid
     bench.view.left.set_scanning(True)
     assert bench.view.left.empty_words() == "Scanning the folder…"
+
+
+def test_arrows_in_the_grid_move_through_the_grid(bench) -> None:
+    bench.view.left.grid.setFocus()
+    columns = bench.view.left.grid.columns
+    assert columns == 2
+    bench.press(Key.Key_Down)
+    assert bench.image == list(bench.shown_images())[columns]
+    assert bench.word == "sofa"
+    bench.press(Key.Key_Left)
+    assert bench.image == list(bench.shown_images())[columns - 1]
+
+
+def test_space_and_drag_move_the_image_from_anywhere_in_the_view(bench) -> None:
+    bench.view.left.grid.setFocus()
+    QTest.keyPress(bench.view.left.grid, Key.Key_Space)
+    assert bench.view.canvas.cursor().shape() == Qt.CursorShape.OpenHandCursor
+    QTest.keyRelease(bench.view.left.grid, Key.Key_Space)
+    assert bench.view.canvas.cursor().shape() == Qt.CursorShape.ArrowCursor
+    assert bench.image == "a.jpg"

@@ -47,6 +47,7 @@ class _Job:
     image: Image
     crops: tuple[tuple[str, Pixels], ...] = ()
     failed: Failure | None = None
+    gone: bool = False
     said: list[store.Said] = field(default_factory=list)
     open: int = 0
 
@@ -59,10 +60,10 @@ def propose(
     Yields "propose", then "vocabulary": tags and synsets follow from what was proposed. Called
     again it goes on where it stopped, and looks at files that are new or whose content changed;
     everything else counts as ``skipped``. A file that does not decode is a Failure, and is listed
-    as unreadable from then on. Closing the generator cancels: what is written stays. The last
-    Progress has ``done``, ``failed``, ``seconds``, ``run``, ``skipped``, ``images_per_second``,
-    ``synsets``, ``tags``. Raises AnnotatorError when the folder is gone, there is nothing to look
-    at, or the model cannot answer.
+    as unreadable from then on; one that is not there is only a Failure. Closing the generator
+    cancels: what is written stays. The last Progress has ``done``, ``failed``, ``seconds``,
+    ``run``, ``skipped``, ``images_per_second``, ``synsets``, ``tags``. Raises AnnotatorError when
+    the folder is gone, there is nothing to look at, or the model cannot answer.
     """
     start = time.monotonic()
     options = options or ProposeOptions()
@@ -80,9 +81,8 @@ def propose(
     began = runs.begin(project, plan, ids, repeat=False)
     pace = Pace("propose", len(ids))
     pace.step(count=began.skipped)
-    yield pace.progress()
     if began.pending:
-        yield from _run(project, began, pack.tagger(), options, pace)
+        yield from _run(project, began, pack, options, pace)
     seconds = time.monotonic() - start
     looked = pace.done - began.skipped
     made: dict[str, Any] = {}
@@ -117,14 +117,17 @@ def _to_tag(project: Project, options: ProposeOptions) -> list[int] | None:
 def _run(
     project: Project,
     began: runs.Began,
-    tagger: Tagger,
+    pack: HasTagger,
     options: ProposeOptions,
     pace: Pace,
 ) -> Iterator[Progress]:
     grouper = vocabulary.Grouper(options.vocabulary)
     batch: list[_Job] = []
     with vocabulary.ranking(project), runs.finishing(project, began.run):
-        for job in _answered(project, tagger, began.pending, options):
+        yield pace.progress()
+        for job in _answered(project, pack.tagger(), began.pending, options):
+            if job.gone:
+                require_folder(project)
             batch.append(job)
             pace.step(job.failed)
             if len(batch) >= WRITE_BATCH or pace.due():
@@ -137,7 +140,11 @@ def _run(
 
 
 def _write(project: Project, run: int, batch: Sequence[_Job], grouper: vocabulary.Grouper) -> None:
-    """One transaction: proposals, that their images are done, and the tags that follow."""
+    """One transaction: proposals, that their images are done, and the tags that follow.
+
+    A file that is not there is left to the next scan: its disk may only be disconnected.
+    """
+    batch = [job for job in batch if not job.gone]
     with project.write("images", "runs", "proposals", "synsets", "tags") as db:
         for job in batch:
             if job.failed is not None:
@@ -161,7 +168,8 @@ def _answered(
         try:
             pixels = images.load(image_path(project, image))
         except images.ImageUnreadable as error:
-            return _Job(image, failed=failure(image, error))
+            gone = not error.path.exists()
+            return _Job(image, failed=failure(image, error), gone=gone)
         parts = []
         for crop in options.crops:
             part = _cut(pixels, crop)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.records import Failure, Image, Progress, Tag
 from annotator.core.scoring import heat_threshold
 from annotator.pipeline import runs
-from annotator.pipeline.ahead import ahead
+from annotator.pipeline.ahead import ahead, decode_threads
 from annotator.pipeline.files import failure, image_path, require_folder
 from annotator.pipeline.ground import cached_pixels, cosines, has_room, tag_text, upsample
 from annotator.pipeline.pages import Pace, readable_images
@@ -82,8 +82,8 @@ class HasMaskModels(Protocol):
 class _Job:
     image: Image
     tags: tuple[Tag, ...] = ()
-    pixels: Pixels | None = None
     failed: Failure | None = None
+    gone: bool = False
 
 
 def mask_from_heatmap(
@@ -164,7 +164,6 @@ def segment(
     began = runs.begin(project, plan, ids, repeat=True)
     pace = Pace("segment", len(ids))
     pace.step(count=began.skipped)
-    yield pace.progress()
     regions = 0
     if began.pending:
         regions = yield from _run(project, began, pack, synset, options, pace)
@@ -185,14 +184,18 @@ def _run(
     options: SegmentOptions,
     pace: Pace,
 ) -> Generator[Progress, None, int]:
-    grounder = pack.grounder()
-    refiner = pack.refiner() if options.refine else None
-    cutter = _Cutter(project, grounder, refiner, options)
     regions = 0
     batch: list[tuple[_Job, list[store.RegionRow]]] = []
     with runs.finishing(project, began.run):
-        for job in ahead(_decoder(project), _jobs(project, began.pending, synset, options), 4):
-            batch.append((job, cutter.cut(job)))
+        yield pace.progress()
+        refiner = pack.refiner() if options.refine else None
+        cutter = _Cutter(project, pack.grounder(), refiner, options)
+        jobs = _jobs(project, began.pending, synset, options)
+        # Cutting is the slow part, and its libraries let other threads run meanwhile.
+        for job, rows in ahead(cutter.work, jobs, depth=2 * decode_threads()):
+            if job.gone:
+                require_folder(project)
+            batch.append((job, rows))
             pace.step(job.failed)
             if pace.due():
                 regions += _write(project, began.run, batch, synset)
@@ -222,20 +225,8 @@ def _jobs(
         yield _Job(image, tuple(chosen))
 
 
-def _decoder(project: Project) -> Callable[[_Job], _Job]:
-    def decode(job: _Job) -> _Job:
-        if not job.tags:
-            return job
-        try:
-            return replace(job, pixels=images.load(image_path(project, job.image)))
-        except images.ImageUnreadable as error:
-            return replace(job, failed=failure(job.image, error))
-
-    return decode
-
-
 class _Cutter:
-    """Heatmaps and masks of one image after the other."""
+    """Decodes images and cuts the masks of their tags; many threads at once."""
 
     def __init__(
         self, project: Project, grounder: Grounder, refiner: Refiner | None, options: SegmentOptions
@@ -245,18 +236,25 @@ class _Cutter:
         self._vectors: dict[int, Floats] = {}
         self._prompt = {"grounder": grounder.id, "refiner": refiner.id if refiner else None}
 
-    def cut(self, job: _Job) -> list[store.RegionRow]:
-        if job.pixels is None:
-            return []
-        cells = cached_pixels(
-            self._project, job.image, self._grounder, job.pixels, keep=has_room(self._project)
-        )
-        encoding = self._refiner.encode(job.pixels) if self._refiner else None
+    def work(self, job: _Job) -> tuple[_Job, list[store.RegionRow]]:
+        if not job.tags:
+            return job, []
+        try:
+            pixels = images.load(image_path(self._project, job.image))
+        except images.ImageUnreadable as error:
+            gone = not error.path.exists()
+            return replace(job, failed=failure(job.image, error), gone=gone), []
+        return job, self._cut(job, pixels)
+
+    def _cut(self, job: _Job, pixels: Pixels) -> list[store.RegionRow]:
+        keep = has_room(self._project)
+        cells = cached_pixels(self._project, job.image, self._grounder, pixels, keep=keep)
+        encoding = self._refiner.encode(pixels) if self._refiner else None
         rows = []
         for tag in job.tags:
             heat = cosines(cells, self._vector(tag.synset_id))
             mask, threshold = mask_from_heatmap(
-                job.pixels, heat, self._options.threshold, self._refiner, encoding
+                pixels, heat, self._options.threshold, self._refiner, encoding
             )
             if not mask.any():
                 continue  # nothing stands out: no region is better than a whole image
@@ -295,6 +293,8 @@ def _write(
     written = 0
     with project.write("images", "runs", "regions") as db:
         for job, rows in batch:
+            if job.gone:
+                continue  # left to the next scan: its disk may only be disconnected
             if job.failed is not None:
                 store.set_image_error(db, job.image.id, job.failed.reason, hash=job.image.hash)
                 store.add_run_images(db, run, [(job.image.id, job.failed.reason, [])])

@@ -12,11 +12,12 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from annotator.core import scoring
 from annotator.core import vocabulary as words
+from annotator.core.errors import AnnotatorError
 from annotator.core.records import CROPS_OF, Progress, Run
 from annotator.core.wordnet import WordNet, wordnet
 from annotator.pipeline.options import VocabularyOptions, vocabulary_options
@@ -85,8 +86,10 @@ def ranking(project: Project) -> Iterator[None]:
     """Ranks what there is when the work inside is stopped: its tags are to be seen, too."""
     try:
         yield
-    except GeneratorExit:
-        rank(project)
+    except (GeneratorExit, AnnotatorError):
+        # What stopped the work may stop this too; then that is what a person should read.
+        with suppress(AnnotatorError):
+            rank(project)
         raise
 
 

@@ -232,6 +232,57 @@ def test_a_file_that_broke_after_the_scan_is_a_failure_and_unreadable(
     assert finish(propose(ten, pack))["done"] == 1
 
 
+def test_a_disk_that_is_disconnected_meanwhile_marks_nothing(
+    ten: Project, folder: Path, pack: Any, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WRITE_BATCH", 2)
+    steps = propose(ten, pack)
+    for step in steps:
+        if step.done:
+            break
+    away = folder.rename(folder.with_name("elsewhere"))
+    with pytest.raises(AnnotatorError, match="not there any more"):
+        finish(steps)
+    away.rename(folder)
+    with ten.read() as db:
+        assert queries.status_counts(db)["unreadable"] == 0
+    assert runs(ten)[0][0] == "failed"
+    result = finish(propose(ten, pack))
+    assert result["done"] + result["skipped"] == 10
+    assert runs(ten) == [("done", 10)]
+
+
+def test_a_deleted_file_is_a_failure_and_left_to_the_next_scan(
+    ten: Project, folder: Path, pack: Any, finish: Finish
+) -> None:
+    (folder / "3.jpg").unlink()
+    result = finish(propose(ten, pack))
+    assert [row["image"] for row in result["failed"]] == ["3.jpg"]
+    with ten.read() as db:
+        assert queries.find_image(db, "3.jpg").error is None
+    assert finish(scan(ten))["missing"] == 1
+    assert finish(propose(ten, pack))["failed"] == []
+
+
+def test_closing_before_anything_is_done_cancels(ten: Project, pack: Any) -> None:
+    steps = propose(ten, pack)
+    next(steps)
+    steps.close()
+    assert runs(ten) == [("cancelled", 0)]
+
+
+def test_a_model_that_cannot_load_ends_the_run_as_failed(
+    ten: Project, pack: Any, finish: Finish
+) -> None:
+    def refuse() -> Any:
+        raise AnnotatorError("The weights are not there.")
+
+    pack.tagger = refuse
+    with pytest.raises(AnnotatorError, match="weights"):
+        finish(propose(ten, pack))
+    assert runs(ten) == [("failed", 0)]
+
+
 def test_a_model_that_fails_ends_the_run_as_failed(ten: Project, pack: Any, finish: Finish) -> None:
     def refuse(*args: Any) -> Any:
         raise AnnotatorError("The server does not answer.")

@@ -62,7 +62,8 @@ class VocabularyLoader(QObject):
 
     def _settled(self) -> None:
         # All reads are through and ours brought nothing: it failed, and the session said so.
-        self._reading = False
+        if self._reading:
+            self._reading = self._again = False
 
     def _done(self, answer: tuple[Forest, dict[int, list[str]]]) -> None:
         self._reading = False

@@ -10,9 +10,9 @@ def style_sheet() -> str:
     t = theme.tokens()
     return f"""
     #pathEnd {{ color: {t.text}; }}
-    #link {{ color: {t.muted}; background: transparent; border: none; padding: 0; margin: 0;
+    #pathLink {{ color: {t.muted}; background: transparent; border: none; padding: 0; margin: 0;
         min-height: 0; text-align: left; }}
-    #link:hover {{ color: {t.accent}; text-decoration: underline; }}
+    #pathLink:hover {{ color: {t.accent}; text-decoration: underline; }}
     #pill {{ background: {t.raised}; color: {t.text}; border-radius: 11px; padding: 3px 9px; }}
     #lemmaPill {{ background: transparent; color: {t.text}; border: 1px solid {t.line};
         border-radius: 11px; padding: 2px 8px; }}

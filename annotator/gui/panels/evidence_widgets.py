@@ -118,7 +118,7 @@ class PathLine(Flow):
         parts: list[QWidget] = []
         for above in path[:-1]:
             link = QPushButton(above.name)
-            link.setObjectName("link")
+            link.setObjectName("pathLink")
             link.setFlat(True)
             link.setCursor(Qt.CursorShape.PointingHandCursor)
             link.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -140,7 +140,7 @@ class Jobs(QObject):
             return running
         job = Job(name, title or name.capitalize(), factory, self)
         self._jobs[name] = job
-        job.ended.connect(lambda: self._ended(job))
+        job.ended.connect(self._sweep)
         self.started.emit(job)
         job.start()
         return job
@@ -161,7 +161,10 @@ class Jobs(QObject):
         for job in jobs:
             job.wait()
 
-    def _ended(self, job: Job) -> None:
-        self._jobs.pop(job.name, None)
-        self.ended.emit(job)
-        job.deleteLater()
+    def _sweep(self) -> None:
+        # A closure over the job would keep it and us alive until one of us is half deleted.
+        for job in self.running:
+            if not job.running:
+                del self._jobs[job.name]
+                self.ended.emit(job)
+                job.deleteLater()

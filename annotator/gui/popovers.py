@@ -112,7 +112,7 @@ class ProposePopover(_Ask):
         self.threshold.setRange(0.0, 1.0)
         self.threshold.setSingleStep(0.01)
         self.threshold.setValue(0.68)
-        self.threshold.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.threshold.lineEdit().setTextMargins(6, 0, 6, 0)  # no padding from the style sheet
         self.filter.currentIndexChanged.connect(
             lambda: self.threshold.setEnabled(self.filter.currentData() != "none")
         )

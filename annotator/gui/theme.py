@@ -250,7 +250,9 @@ QComboBox, QDoubleSpinBox, QSpinBox {{
 QComboBox:hover, QDoubleSpinBox:hover, QSpinBox:hover {{ border-color: {t.muted}; }}
 QComboBox:focus, QComboBox:on, QDoubleSpinBox:focus, QSpinBox:focus {{ border-color: {t.accent}; }}
 QComboBox:disabled, QDoubleSpinBox:disabled {{ color: {t.muted}; background: transparent; }}
+QDoubleSpinBox, QSpinBox {{ padding: 2px 0; }}
 QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0; }}
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: none; }}
 QComboBox::drop-down {{ border: none; width: 24px; }}
 QComboBox::down-arrow {{ image: url("{chevron}"); width: 12px; height: 12px; }}
 QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.line}; outline: none; }}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ def decode_threads() -> int:
 
 def ahead(
     work: Callable[[In], Out], items: Iterable[In], depth: int, threads: int | None = None
-) -> Iterator[Out]:
+) -> Generator[Out, None, None]:
     """``work(item)`` of each item, in order, computed by threads up to ``depth`` items ahead.
 
     An exception of ``work`` is raised here. Closing the generator cancels what has not begun and

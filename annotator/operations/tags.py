@@ -42,8 +42,8 @@ def add_word(project: Project, image_id: int, text: str) -> int:
     """Accept a typed word on the image; the id of its synset.
 
     It is the synset of that name, else with that lemma (of several the best ranked), also for a
-    plural; else a new one that the person made. A word that was rejected in the vocabulary is taken back in.
-    Raises AnnotatorError when the text is empty or the image unknown.
+    plural; else a new one that the person made. A word that was rejected in the vocabulary is
+    taken back in. Raises AnnotatorError when the text is empty or the image unknown.
     """
     text = clean(text)
     with project.read() as db:

@@ -50,15 +50,15 @@ class _Sets:
         self._there = ~bits(gone[0])
 
     def of(self, members: Sequence[int]) -> tuple[int, int, int]:
-        """(kept, accepted, rejected) as bits: accepted where any member is, rejected where all
-        that was decided says so."""
+        """(kept, accepted, rejected) as bits, each where any member is; what is accepted counts,
+        whatever else was rejected there."""
         kept = accepted = rejected = 0
         for id in members:
             kept |= bits(self._kept.get(id))
             accepted |= bits(self._decided.get((id, "accepted")))
             rejected |= bits(self._decided.get((id, "rejected")))
         there = self._there
-        return kept & there, accepted & there, rejected & ~accepted & there
+        return kept & there, accepted & there, rejected & there
 
 
 def bits(ids: str | None) -> int:

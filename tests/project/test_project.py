@@ -250,6 +250,20 @@ def test_two_programs_share_a_project(made) -> None:
     assert not one.path.with_name("my.annot-wal").exists()
 
 
+def test_one_writes_at_a_time(made) -> None:
+    one = made.project
+    with Project.open(one.path) as two:
+        two._writer.execute("PRAGMA busy_timeout = 0")
+        with one.write("synsets") as db:
+            before = len(queries.vocabulary(db))
+            with pytest.raises(AnnotatorError, match="Another program is writing to"):
+                synsets.add(two, "lamp")
+            store.ensure_synset(db, "vase")
+        assert synsets.add(two, "lamp") > before
+        with one.read() as db:
+            assert len(queries.vocabulary(db)) == before + 1
+
+
 def test_a_run_is_interrupted_only_when_nobody_can_be_running_it(made) -> None:
     project = made.project
     with project.write("runs") as db:

@@ -177,7 +177,7 @@ class ImagesView(QWidget):
         self.facts, self._frame = None, None
         self.decided.clear()
         self.grounding.set_subject(None, None, None)
-        self.bar.set_image_size(0, 0)
+        self.bar.set_image("", 0, 0)
 
     def _read_facts(self, image_id: int) -> None:
         self.session.read(lambda db: read_facts(db, image_id), self._show_facts, key="image.facts")
@@ -229,7 +229,7 @@ class ImagesView(QWidget):
         self._frame = frame
         self.canvas.show_frame(frame)
         self.tools.show()
-        self.bar.set_image_size(frame.width, frame.height)
+        self.bar.set_image(image.path, frame.width, frame.height)
         if self.facts is not None and self.facts.image.id == image.id:
             self.shapes.show(image.id, self.facts.regions)
         self._ground()
@@ -240,7 +240,7 @@ class ImagesView(QWidget):
     def _show_failure(self, image: Image, reason: str) -> None:
         self._frame = None
         self.tools.hide()
-        self.bar.set_image_size(0, 0)
+        self.bar.set_image("", 0, 0)
         self.canvas.show_message(f"{image.path} cannot be shown", reason, error=True)
         self._ground()
 

@@ -35,6 +35,7 @@ class CanvasBar(QFrame):
         self.setObjectName("canvasBar")
         self._heat: Heat | None = None
         self._size = (0, 0)
+        self._name = ""
         self._pointer: QPointF | None = None
         self._note = ""
 
@@ -95,7 +96,7 @@ class CanvasBar(QFrame):
         rows.addLayout(lower)
         self.set_preview("", None)
         self.set_heat(None, 0.0)
-        self.set_image_size(0, 0)
+        self.set_image("", 0, 0)
 
     def sizeHint(self) -> QSize:
         return QSize(720, super().sizeHint().height())
@@ -133,9 +134,9 @@ class CanvasBar(QFrame):
     def note(self) -> str:
         return self._note
 
-    def set_image_size(self, width: int, height: int) -> None:
-        """Pixels of the image; 0 where there is none."""
-        self._size = (width, height)
+    def set_image(self, name: str, width: int, height: int) -> None:
+        """Path and pixels of the image that is shown; 0 pixels where there is none."""
+        self._name, self._size = name, (width, height)
         for part in (self.heat, self.fit, self.actual, self.opacity):
             part.setEnabled(bool(width))
         self._zoom.setVisible(bool(width))
@@ -168,6 +169,7 @@ class CanvasBar(QFrame):
                 value = self._heat.at(self._pointer.x() / width, self._pointer.y() / height)
                 facts.append(f"similarity {number_words(value, 3)}")
         elif width:
+            facts.append(self._name)
             facts.append(f"{width} × {height} px")
             if self._heat is not None:
                 facts.append(

@@ -12,7 +12,7 @@ from annotator.gui.item_models.tags import RecordRole, area_words, seen_words, v
 
 Index = QModelIndex | QPersistentModelIndex
 
-ROW = 48
+ROW = 44
 _PAD = 12.0
 _KEY = 20.0
 _BAR = 64.0
@@ -64,13 +64,16 @@ class _RowDelegate(QStyledItemDelegate):
         font.setStrikeOut(struck)
         _text(
             painter,
-            room.adjusted(0, 6, 0, -22),
+            room.adjusted(0, 4, 0, -20),
             upper,
             font,
             tokens.muted if faint else tokens.text,
         )
         font = _font(painter, 11)
-        _text(painter, room.adjusted(0, 25, 0, -5), lower, font, tokens.muted)
+        # Which crops it was is in the tooltip too: half a name of a crop says nothing.
+        if QFontMetricsF(font).horizontalAdvance(lower) > room.width():
+            lower = lower.rsplit(" · ", 1)[0]
+        _text(painter, room.adjusted(0, 23, 0, -4), lower, font, tokens.muted)
 
     def _verdict(self, painter: QPainter, room: QRectF, verdict: Verdict) -> None:
         tokens = theme.tokens()

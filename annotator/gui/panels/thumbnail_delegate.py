@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QBrush,
     QColor,
@@ -11,6 +11,7 @@ from PySide6.QtGui import (
     QImage,
     QPainter,
     QPen,
+    QPixmap,
     QTransform,
 )
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
@@ -18,9 +19,12 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from annotator.gui import theme
 from annotator.gui.item_models.images import ImageRole, MarkRole
 from annotator.gui.panels.thumbnail_store import Thumb, ThumbnailStore, Unreadable
+from annotator.project.queries import ImageMark
 
 Index = QModelIndex | QPersistentModelIndex
 _RADIUS = 5.0
+#: Drawn cells kept: a few screens. Room around a cell for the frame of a selected one.
+_CELLS, _AROUND = 300, QPoint(4, 4)
 
 
 class ThumbnailDelegate(QStyledItemDelegate):
@@ -29,13 +33,39 @@ class ThumbnailDelegate(QStyledItemDelegate):
     def __init__(self, store: ThumbnailStore) -> None:
         super().__init__(store)
         self._store = store
+        self._cells: dict[object, QPixmap] = {}
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        tokens = theme.tokens()
-        rect = QRectF(option.rect)
         image, mark = index.data(ImageRole), index.data(MarkRole)
         thumb = None if image is None else self._store.get(image)
-        painter.save()
+        picture = thumb.cacheKey() if isinstance(thumb, QImage) else thumb
+        ratio = painter.device().devicePixelRatioF()
+        state = option.state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver)
+        key = (picture, mark, state, option.rect.size().toTuple(), ratio, theme.tokens())
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._drawn(option, thumb, mark, ratio)
+            self._cells[key] = cell
+            while len(self._cells) > _CELLS:
+                self._cells.pop(next(iter(self._cells)))
+        painter.drawPixmap(option.rect.topLeft() - _AROUND, cell)
+
+    def _drawn(
+        self,
+        option: QStyleOptionViewItem,
+        thumb: Thumb | None,
+        mark: ImageMark | None,
+        ratio: float,
+    ) -> QPixmap:
+        """The cell as one picture: while a scan keeps the interpreter busy, each call of Qt from
+        Python waits for its turn, and a screen of cells takes hundreds of them."""
+        tokens = theme.tokens()
+        whole = option.rect.size() + QSize(2 * _AROUND.x(), 2 * _AROUND.y())
+        cell = QPixmap(whole * ratio)
+        cell.setDevicePixelRatio(ratio)
+        cell.fill(Qt.GlobalColor.transparent)
+        rect = QRectF(QPointF(_AROUND), option.rect.size())
+        painter = QPainter(cell)
         painter.setRenderHints(
             QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform
         )
@@ -56,7 +86,8 @@ class ThumbnailDelegate(QStyledItemDelegate):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(QColor(tokens.muted), 1.5))
             painter.drawRoundedRect(rect, _RADIUS, _RADIUS)
-        painter.restore()
+        painter.end()
+        return cell
 
     def _paint_dot(self, painter: QPainter, rect: QRectF, status: str) -> None:
         painter.setPen(QPen(QColor(0, 0, 0, 170), 1.2))

@@ -221,11 +221,15 @@ class ThumbnailGrid(QAbstractItemView):
         delegate: QAbstractItemDelegate = self.itemDelegate()
         current = self.currentIndex()
         pointed = self.indexAt(self.viewport().mapFromGlobal(self.cursor().pos()))
+        # Arithmetic once, not once a cell: see the delegate for why calls of Qt are spared.
+        columns, cell, offset = self.columns, self.cell, self.verticalOffset()
+        across, down = cell.width() + GAP, cell.height() + GAP
         for row in self.rows_on_screen(extra=0):
-            index = self._index(row)
-            rect = self.visualRect(index)
+            y, x = divmod(row, columns)
+            rect = QRect(QPoint(MARGIN + x * across, _TOP + y * down - offset), cell)
             if not rect.intersects(event.rect()):
                 continue
+            index = self._index(row)
             option = QStyleOptionViewItem()
             self.initViewItemOption(option)
             option.rect = rect

@@ -90,16 +90,15 @@ def _merges(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def _tree(db: sqlite3.Connection) -> Iterator[str]:
-    # A person's place of a synset goes before the machine's.
-    parents = dict(
-        db.execute(
-            "SELECT s.id, CASE WHEN d.parent_set = 1 THEN d.parent ELSE s.parent END "
-            "FROM synsets AS s LEFT JOIN synset_decisions AS d ON d.synset_id = s.id"
-        )
-    )
-    for synset in parents:
-        if _end(synset, parents.get) is None:
-            yield f"Synset {synset} is below itself in the tree."
+    # A circle that a person's and a machine's parents make together is cut by every read.
+    for what in (
+        "SELECT id, parent FROM synsets",
+        "SELECT synset_id, parent FROM synset_decisions WHERE parent_set = 1",
+    ):
+        parents = dict(db.execute(what))
+        for synset in parents:
+            if _end(synset, parents.get) is None:
+                yield f"Synset {synset} is below itself in the tree."
 
 
 def _end(start: int, following: Callable[[int], int | None]) -> int | None:

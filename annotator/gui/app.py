@@ -62,8 +62,8 @@ def make_application() -> QApplication:
     if not isinstance(application, QApplication):
         application = QApplication(sys.argv[:1])
     # The UI thread asks for the interpreter far more often than workers finish with it: they
-    # hand it over after 1 ms. Collections look at what is new, not at what the program is made of.
-    sys.setswitchinterval(0.001)
+    # hand it over after half a millisecond. Collections look at what is new, not at the program.
+    sys.setswitchinterval(0.0005)
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     application.setStyle("Fusion")

@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 from annotator.backends.protocols import MaskCandidate, TagText
 from annotator.core import masks
 from annotator.core.records import Region, Tag
+from annotator.gui import faults
 from annotator.gui.commands import Commands
 from annotator.gui.images_view import ImagesView
 from annotator.gui.session import Session
@@ -121,6 +122,9 @@ class FakeModels:
         self.looking.set()
         assert self.go_on.wait(10)
         return np.array([[1.0, 0.0]] * len(tags), np.float32)
+
+    def explain(self, tag: TagText) -> list[tuple[str, float]]:
+        return [("couch", 0.7), ("armchair", 0.3)] if tag.name == "sofa" else [(tag.name, 1.0)]
 
     def encode(self, image: np.ndarray) -> Any:
         return image.shape
@@ -227,6 +231,12 @@ def wheel(
         False,
     )
     QApplication.sendEvent(widget, event)
+
+
+@pytest.fixture(autouse=True)
+def _own_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong on purpose is not for the person's own log."""
+    monkeypatch.setattr(faults, "log_file", lambda: tmp_path / "annotator.log")
 
 
 @pytest.fixture

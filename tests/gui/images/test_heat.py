@@ -115,6 +115,20 @@ def test_a_missing_model_is_said_in_the_bar(bench) -> None:
     assert bench.view.canvas.heat.image is None
 
 
+def test_a_defect_of_a_model_ends_in_a_sentence(bench) -> None:
+    bench.models.error = RuntimeError("out of memory")
+    bench.press(Key.Key_H)
+    assert bench.view.bar.note.startswith("No heatmap: out of memory")
+
+
+def test_a_tag_without_a_class_of_its_own_says_what_stands_for_it(bench) -> None:
+    bench.press(Key.Key_3)
+    bench.press(Key.Key_H)
+    assert bench.view.bar.note == "sofa is built from couch 0.7, armchair 0.3"
+    bench.press(Key.Key_1)
+    assert bench.view.bar.note == ""
+
+
 def test_loading_is_said_while_the_model_loads(bench) -> None:
     bench.models.go_on.clear()
     bench.press(Key.Key_H, wait=False)

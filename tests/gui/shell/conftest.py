@@ -16,7 +16,6 @@ from pytestqt.qtbot import QtBot
 from annotator.gui import theme
 from annotator.gui.main_window import MainWindow
 from annotator.gui.session import Session
-from annotator.operations import synsets
 from annotator.project.project import Project
 
 
@@ -67,21 +66,18 @@ def session(qtbot: QtBot, project: Project) -> Iterator[Session]:
     made.close()
 
 
-def add_synset(project: Project, name: str) -> int:
-    """A decision that can be undone: a person's own synset."""
-    return synsets.add(project, name)
+@pytest.fixture
+def press() -> Callable[..., None]:
+    """Presses a key where the keyboard is, else on the widget that is given."""
 
+    def press(
+        widget: QWidget,
+        key: Qt.Key,
+        modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+    ) -> None:
+        QTest.keyClick(QApplication.focusWidget() or widget, key, modifiers)
 
-def names(project: Project) -> set[str]:
-    with project.read() as db:
-        return {row[0] for row in db.execute("SELECT name FROM synsets")}
-
-
-def press(
-    widget: QWidget, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
-) -> None:
-    """A key where the keyboard is, else on ``widget``."""
-    QTest.keyClick(QApplication.focusWidget() or widget, key, modifiers)
+    return press
 
 
 @pytest.fixture

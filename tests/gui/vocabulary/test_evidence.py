@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
 from annotator.core.records import RawWord
 from annotator.gui.panels.evidence import word_chips
-from annotator.project import queries
+from annotator.project import queries, store
 
 
 def texts(parent: Any, kind: type = QLabel) -> list[str]:
@@ -121,25 +122,37 @@ def test_an_unreadable_image_says_so_on_its_tile(bench: Any) -> None:
     assert "photo8.jpg" in tile.toolTip()
 
 
-def test_more_room_shows_more_images(bench: Any) -> None:
-    project = bench.session.project
-    from annotator.project import store
-
-    with project.write("tags") as db:
+def tag_all(bench: Any, name: str, images: int) -> None:
+    with bench.session.project.write("tags") as db:
         rows = [
-            store.TagRow(i + 1, bench.ids["car"], 0.1 * i, 0.1 * i, 1, 1, ("whole",), True)
-            for i in range(10)
+            store.TagRow(i + 1, bench.ids[name], 0.1 * i, 0.1 * i, 1, 1, ("whole",), True)
+            for i in range(images)
         ]
         store.set_tags(db, rows)
-    bench.select("car")
-    panel = bench.view.evidence
-    bench.qtbot.waitUntil(lambda: len(panel.found.evidence.strongest) > 3)
     bench.settle()
-    many = len(panel.strongest.strip.shown())
+    bench.select(name)
+
+
+@pytest.mark.parametrize("images", [1, 3, 5, 7, 10])
+@pytest.mark.parametrize("height", [620, 820, 1000])
+def test_images_and_buttons_fit_the_panel(bench: Any, images: int, height: int) -> None:
+    panel = bench.view.evidence
+    bench.window.resize(1440, height)
+    tag_all(bench, "couch", images)
+    bench.settle()
+    assert panel.tiles()
     widths = {tile.width() for tile in panel.tiles()}
     assert max(widths) - min(widths) <= 1
-    bench.view.columns.setSizes([340, 330, 770])
+    assert panel.action_row.geometry().bottom() <= panel.viewport().height()
+    for row in panel.rows():
+        for tile in row.strip.shown():
+            assert row.strip.rect().contains(tile.geometry())
+
+
+def test_more_room_shows_more_images(bench: Any) -> None:
+    tag_all(bench, "couch", 10)
+    panel = bench.view.evidence
+    many = len(panel.tiles())
+    bench.window.resize(1100, 480)
     bench.settle()
-    assert 1 <= len(panel.strongest.strip.shown()) <= many
-    right = panel.strongest.strip.shown()[-1].geometry().right()
-    assert right <= panel.strongest.strip.width()
+    assert 3 <= len(panel.tiles()) < many

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.records import Image, Rle, Synset
+from annotator.core.records import Image, Rle
 from annotator.gui import theme
 from annotator.gui.canvas.frame import Frame
 from annotator.gui.canvas.layers import Outline
+from annotator.gui.faults import in_words
 from annotator.gui.session import Session
 from annotator.project import queries
 
 if TYPE_CHECKING:
+    from annotator.backends.protocols import Grounder, TagText
     from annotator.gui.canvas.shapes import Heat
 
 #: The mask follows the threshold after this rest, in milliseconds.
@@ -41,6 +43,12 @@ class _Subject:
     synset_id: int
 
 
+class _Looked(NamedTuple):
+    heat: Heat
+    threshold: float
+    origin: str
+
+
 class Grounding(QObject):
     """Give it a subject; it answers with a heatmap and a mask. An answer to an old question is
     never shown: every question has a number."""
@@ -58,7 +66,8 @@ class Grounding(QObject):
         self._heat: Heat | None = None
         self._threshold: float | None = None
         self._preview: Preview | None = None
-        self._encoding: tuple[int, Any] | None = None
+        self._origin = ""
+        self._encoding: tuple[tuple[int, str | None], Any] | None = None
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST)
@@ -89,7 +98,7 @@ class Grounding(QObject):
         else:
             subject = _Subject(image, frame, synset)
         if subject != self._subject:
-            if image is None or self._encoding is None or self._encoding[0] != image.id:
+            if image is None or self._subject is None or self._subject.image != image:
                 self._encoding = None
             self._subject = subject
             self._begin()
@@ -115,7 +124,7 @@ class Grounding(QObject):
     def _begin(self) -> None:
         self._question += 1
         self._rest.stop()
-        self._heat, self._threshold = None, None
+        self._heat, self._threshold, self._origin = None, None, ""
         self.heat_changed.emit(None, 0.0)
         self._set_preview(None)
         subject = self._subject
@@ -130,38 +139,29 @@ class Grounding(QObject):
             lambda answer: self._looked(answer, question),
             key="heat",
             priority=5,
+            failed=lambda error: self._refused(error, question, "No heatmap"),
         )
 
-    def _look(self, subject: _Subject, question: int) -> tuple[Heat, float] | str | None:
-        """In a worker: the map, and where it is best cut."""
+    def _look(self, subject: _Subject, question: int) -> _Looked | None:
+        """In a worker: the map, where it is best cut, and what the tag is made of."""
         from annotator.core.scoring import heat_threshold
         from annotator.gui.canvas.shapes import heat_picture
         from annotator.pipeline.ground import heatmap, tag_text
 
-        try:
-            grounder = self._session.models.grounder()
-            if question != self._question:
-                return None
-            with self._session.project.read() as db:
-                synset: Synset = queries.synset(db, subject.synset_id)
-            values = heatmap(
-                self._session.project,
-                subject.image,
-                tag_text(synset),
-                grounder,
-                subject.frame.pixels,
-            )
-        except AnnotatorError as error:
-            return str(error)
-        return heat_picture(values, theme.heat_lut()), float(heat_threshold(values))
+        grounder = self._session.models.grounder()
+        if question != self._question:
+            return None
+        with self._session.project.read() as db:
+            text = tag_text(queries.synset(db, subject.synset_id))
+        pixels = subject.frame.pixels
+        values = heatmap(self._session.project, subject.image, text, grounder, pixels)
+        heat = heat_picture(values, theme.heat_lut())
+        return _Looked(heat, float(heat_threshold(values)), _origin(grounder, text))
 
-    def _looked(self, answer: tuple[Heat, float] | str | None, question: int) -> None:
+    def _looked(self, answer: _Looked | None, question: int) -> None:
         if question != self._question or answer is None:
             return
-        if isinstance(answer, str):
-            self.noted.emit(answer)
-            return
-        self._heat, self._threshold = answer
+        self._heat, self._threshold, self._origin = answer
         self.heat_changed.emit(self._heat, self._threshold)
         self._cut()
 
@@ -178,11 +178,12 @@ class Grounding(QObject):
             lambda answer: self._masked(answer, question),
             key="mask",
             priority=5,
+            failed=lambda error: self._refused(error, question, "No mask"),
         )
 
     def _mask(
         self, subject: _Subject, heat: Heat, threshold: float, question: int
-    ) -> Preview | str | None:
+    ) -> Preview | None:
         """In a worker."""
         from annotator.core import masks
         from annotator.gui.canvas.shapes import outline
@@ -190,17 +191,13 @@ class Grounding(QObject):
 
         if question != self._question:
             return None
-        try:
-            refiner = self._session.models.refiner()
-            kept = self._encoding
-            if kept is None or kept[0] != subject.image.id:
-                kept = (subject.image.id, refiner.encode(subject.frame.pixels))
-                self._encoding = kept
-            mask, used = mask_from_heatmap(
-                subject.frame.pixels, heat.values, threshold, refiner, kept[1]
-            )
-        except AnnotatorError as error:
-            return str(error)
+        refiner = self._session.models.refiner()
+        pixels, key = subject.frame.pixels, (subject.image.id, subject.image.hash)
+        kept = self._encoding
+        if kept is None or kept[0] != key:
+            kept = (key, refiner.encode(pixels))
+            self._encoding = kept
+        mask, used = mask_from_heatmap(pixels, heat.values, threshold, refiner, kept[1])
         if question != self._question:
             return None
         return Preview(
@@ -212,16 +209,30 @@ class Grounding(QObject):
             used,
         )
 
-    def _masked(self, answer: Preview | str | None, question: int) -> None:
+    def _masked(self, answer: Preview | None, question: int) -> None:
         if question != self._question or answer is None:
             return
-        if isinstance(answer, str):
-            self.noted.emit(answer)
-            return
-        self.noted.emit("" if answer.area else "No pixel is that similar: lower the threshold.")
+        empty = "No pixel is that similar: lower the threshold."
+        self.noted.emit(self._origin if answer.area else empty)
         self._set_preview(answer if answer.area else None)
+
+    def _refused(self, error: Exception, question: int, what: str) -> None:
+        if question == self._question:
+            said = str(error) if isinstance(error, AnnotatorError) else in_words(error, what)
+            self.noted.emit(said)
 
     def _set_preview(self, preview: Preview | None) -> None:
         if preview is not self._preview:
             self._preview = preview
             self.preview_changed.emit(preview)
+
+
+def _origin(grounder: Grounder, text: TagText) -> str:
+    """What stands for a tag that the model has no class of; "" where it has one, or where the
+    model does not say."""
+    explain = getattr(grounder, "explain", None)
+    parts = explain(text) if explain is not None else []
+    if len(parts) < 2:
+        return ""
+    named = ", ".join(f"{name} {weight:.1f}" for name, weight in parts[:2])
+    return f"{text.name} is built from {named}{', …' if len(parts) > 2 else ''}"

@@ -170,7 +170,8 @@ class CanvasBar(QFrame):
                 facts.append(f"similarity {number_words(value, 3)}")
         elif width:
             facts.append(self._name)
-            facts.append(f"{width} × {height} px")
+            if not self._note:
+                facts.append(f"{width} × {height} px")
             if self._heat is not None:
                 facts.append(
                     "similarity {} to {}".format(

@@ -68,6 +68,7 @@ def test_orientation_is_applied_in_load_probe_and_thumbnail(tmp_path, kind, orie
 
 def test_heic_is_turned_once(tmp_path):
     import pillow_heif
+
     pillow_heif.register_heif_opener()
     path = tmp_path / "turned.heic"
     exif = Image.Exif()
@@ -79,6 +80,7 @@ def test_heic_is_turned_once(tmp_path):
 
 def test_a_header_that_lies_about_the_size_is_found(tmp_path):
     import pillow_heif
+
     pillow_heif.register_heif_opener()
     out = io.BytesIO()
     Image.fromarray(quarters(64, 64)).save(out, "HEIF")

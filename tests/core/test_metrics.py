@@ -88,6 +88,7 @@ def test_auc_is_the_trapezoid_over_the_points(ranked):
 )
 def test_average_precision_is_that_of_scikit_learn(pair):
     import sklearn.metrics as sklearn
+
     truth, scores = pair
     expected = sklearn.average_precision_score(truth, scores)
     assert average_precision(truth, scores) == pytest.approx(expected)

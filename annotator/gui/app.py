@@ -65,7 +65,7 @@ def make_application() -> QApplication:
     # hand it over after half a millisecond. Collections look at what is new, not at the program.
     sys.setswitchinterval(0.0005)
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(5_000, 10, 50)
     application.setStyle("Fusion")
     chosen = str(QSettings().value("theme", "system"))
     theme.set_mode(next((mode for mode in theme.MODES if mode == chosen), "system"))

@@ -37,6 +37,9 @@ from annotator.gui.session import Session
 
 #: Raw words and lemmas listed at most; the rest is counted.
 MOST_WORDS = 14
+#: Pixels between lines of the head, and between sections.
+HEAD_GAP = 8
+SECTION_GAP = 16
 _NO_IMAGE = "No image has it, and nothing below it has one."
 _NO_SCORE = "No machine found it on an image."
 _HIDDEN = "Rejected: its tags and masks are hidden, not deleted. U takes the decision back."
@@ -129,10 +132,11 @@ class EvidencePanel(QScrollArea):
             self.action_row.add(button)
         box = QVBoxLayout(self.body)
         box.setContentsMargins(12, 12, 12, 12)
-        box.setSpacing(16)
+        box.setSpacing(SECTION_GAP)
         head = QVBoxLayout()
-        head.setSpacing(8)
+        head.setSpacing(HEAD_GAP)
         first = QHBoxLayout()
+        first.setSpacing(HEAD_GAP)
         first.addWidget(self.heading, 1)
         first.addWidget(self.verdict, 0, Qt.AlignmentFlag.AlignTop)
         head.addLayout(first)
@@ -140,7 +144,7 @@ class EvidencePanel(QScrollArea):
             head.addWidget(part)
         box.addLayout(head)
         self.sections = QBoxLayout(QBoxLayout.Direction.TopToBottom)
-        self.sections.setSpacing(16)
+        self.sections.setSpacing(SECTION_GAP)
         box.addLayout(self.sections)
         for row in self.rows():
             self.sections.addWidget(row, 1, Qt.AlignmentFlag.AlignTop)
@@ -270,15 +274,13 @@ class EvidencePanel(QScrollArea):
             third = (width - 2 * self.sections.spacing()) // 3
             for row in used:
                 row.set_grid(third, 1, 1)
+            self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
             return
         columns = min(max(longest, FEWEST), most)
-        while True:
-            for row in used:
-                row.set_grid(width, columns, 1)
-            spare = room.height() - box.totalHeightForWidth(room.width())
-            if spare >= 0 or columns >= most:
-                break
+        free = room.height() - margins.top() - margins.bottom() - self._height_of_words(width)
+        while columns < most and len(used) * line_height(width, columns) > free:
             columns += 1
+        spare = free - len(used) * line_height(width, columns)
         lines = dict.fromkeys(used, 1)
         step = line_height(width, columns) + GAP
         while spare >= step:
@@ -294,6 +296,19 @@ class EvidencePanel(QScrollArea):
         self.setVerticalScrollBarPolicy(
             policy.ScrollBarAlwaysOff if spare >= 0 else policy.ScrollBarAsNeeded
         )
+
+    def _height_of_words(self, width: int) -> int:
+        """What everything but the images needs. The layout would know, but only later."""
+        first = self.heading.heightForWidth(width - self.verdict.width() - HEAD_GAP)
+        head = [max(first, self.verdict.height())]
+        for part in (self.path, self.lemmas, self.words):
+            if not part.isHidden():
+                head.append(part.heightForWidth(width))
+        total = sum(head) + HEAD_GAP * (len(head) - 1) + self.action_row.heightForWidth(width)
+        for row in self.rows():
+            if not row.isHidden():
+                total += SECTION_GAP + row.height_of_words(width)
+        return total + SECTION_GAP
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -132,7 +132,7 @@ class EvidenceRow(QWidget):
         self.nothing.setWordWrap(True)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(8)
+        box.setSpacing(GAP)
         for part in (self.caption, self.strip, self.nothing):
             box.addWidget(part)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -150,3 +150,8 @@ class EvidenceRow(QWidget):
         """Fix the strip's height for so many columns and lines of a panel of that width."""
         self.strip.setFixedHeight(lines * (line_height(width, columns) + GAP) - GAP)
         self.strip.set_grid(columns, lines)
+
+    def height_of_words(self, width: int) -> int:
+        """Height of the row without its images."""
+        under = 0 if self.strip.tags else self.nothing.heightForWidth(width)
+        return self.caption.sizeHint().height() + GAP + under

@@ -46,9 +46,14 @@ class FrameLoader(QObject):
 
     def show(self, image: Image | None) -> None:
         """Decode an image for the canvas, or take it from the pictures that are kept."""
-        self._current = image
+        before, self._current = self._current, image
         if image is None:
             return
+        if before is not None and before.hash is None and _same_file(before, image):
+            # The scan has read the file meanwhile: the picture on the canvas is that very one.
+            kept = self._kept.pop(_key(before), None)
+            if kept is not None:
+                self._kept[_key(image)] = kept
         if image.error is not None:
             self.failed.emit(image, image.error)
             return
@@ -113,6 +118,10 @@ class _Decode:
             return _Answer(self._image, frame_of(*images.load_bytes(self._path)))
         except images.ImageUnreadable as error:
             return _Answer(self._image, None, error.reason)
+
+
+def _same_file(one: Image, other: Image) -> bool:
+    return (one.id, one.path, one.bytes) == (other.id, other.path, other.bytes)
 
 
 def _key(image: Image) -> tuple[int, str | None]:

@@ -17,10 +17,10 @@ import time
 from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 WIDTH, HEIGHT = 1440, 900
-THEMES = ("light", "dark")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 #: Seconds that anything may take before it counts as stuck. Two cores load the models in a few.
 PATIENCE = 120.0
 #: The demo photo of the main picture.
@@ -196,11 +196,14 @@ class Studio:
 
     def show_merge(self) -> Callable[[], bool]:
         """Two words that mean nearly the same, one about to be merged into the other."""
+        from annotator.gui.vocabulary_view import VocabularyView
+
         source, target = pair_to_merge(self.session.project)
         self.session.select_view("vocabulary")
         workspace = self.window.workspace
         assert workspace is not None
         view = workspace.vocabulary
+        assert isinstance(view, VocabularyView)
         self.wait("the vocabulary", lambda: bool(self.session.idle and view.idle))
         self.session.select_synset(target)
         self.wait("the evidence", lambda: bool(self.session.idle and view.idle))

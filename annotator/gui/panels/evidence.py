@@ -301,9 +301,8 @@ class EvidencePanel(QScrollArea):
         """What everything but the images needs. The layout would know, but only later."""
         first = self.heading.heightForWidth(width - self.verdict.width() - HEAD_GAP)
         head = [max(first, self.verdict.height())]
-        for part in (self.path, self.lemmas, self.words):
-            if not part.isHidden():
-                head.append(part.heightForWidth(width))
+        below = (self.path, self.lemmas, self.words)
+        head += [part.heightForWidth(width) for part in below if not part.isHidden()]
         total = sum(head) + HEAD_GAP * (len(head) - 1) + self.action_row.heightForWidth(width)
         for row in self.rows():
             if not row.isHidden():

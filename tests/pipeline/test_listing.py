@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from annotator.core.errors import AnnotatorError
+from annotator.pipeline import listing
 from annotator.pipeline.listing import Listing
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links and permissions as POSIX has them")
@@ -19,7 +20,7 @@ def touch(path: Path, content: bytes = b"x") -> Path:
 
 
 def paths(folder: Path) -> list[str]:
-    return [listed.path for listed in Listing(folder)]
+    return [found.path for found in Listing(folder)]
 
 
 def test_lists_images_in_the_order_of_their_whole_path(tmp_path: Path) -> None:
@@ -28,6 +29,17 @@ def test_lists_images_in_the_order_of_their_whole_path(tmp_path: Path) -> None:
         touch(tmp_path / name)
     touch(tmp_path / "notes.txt")
     assert paths(tmp_path) == sorted(names)
+
+
+def test_a_huge_folder_is_in_order_though_its_first_files_come_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_FIRST", 3)
+    monkeypatch.setattr(listing, "_RUN", 7)
+    names = [f"{i * 37 % 50:02}.jpg" for i in range(50)]
+    for name in (*names, "10.jpg.d/a.png", "00/b.png", "notes.txt", ".hidden.jpg"):
+        touch(tmp_path / name)
+    assert paths(tmp_path) == sorted([*names, "10.jpg.d/a.png", "00/b.png"])
 
 
 def test_leaves_out_what_is_hidden(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt
-from PySide6.QtGui import QColor, QKeyEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication, QFrame, QGraphicsDropShadowEffect, QWidget
 
 from annotator.gui.commands import OWNS_KEYS
@@ -63,6 +63,10 @@ class Overlay(QFrame):
             self.close_it()
         else:
             super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        # Ignored, it would go on to the window behind us, as a click elsewhere.
+        event.accept()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if (

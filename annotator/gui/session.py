@@ -59,7 +59,7 @@ class Session(QObject):
         self._decisions = Pool("decisions", 1, self, in_order=True)
         for pool in self._pools:
             pool.idle.connect(self._maybe_settled)
-        self.jobs.ended.connect(self._maybe_settled)
+        self.jobs.ended.connect(self._job_ended)
         self._waiting: frozenset[str] = frozenset()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -229,7 +229,14 @@ class Session(QObject):
             self.changed.emit(kinds)
         self._maybe_settled()
 
-    def _maybe_settled(self, _: object = None) -> None:
+    def _job_ended(self) -> None:
+        # What it wrote last is shown now, and not when it is time again.
+        if self._waiting:
+            self._flush()
+        else:
+            self._maybe_settled()
+
+    def _maybe_settled(self) -> None:
         if self.idle:
             self.settled.emit()
 

@@ -101,15 +101,18 @@ def _start(session: Session, name: str, title: str, run: Factory, done: str) -> 
 
 
 def _report(session: Session, job: Job, done: str) -> None:
-    """Say how it ended: in the message bar, with the first failure by name."""
+    """Say how it ended: in the message bar, with the first failure by name. ``done``: what is
+    said when all went well, "" for a scan, which then is silent."""
 
     def finished() -> None:
         if job.failures:
             first = job.failures[0]
             more = len(job.failures) - 1
             others = f" and {more:,} more" if more else ""
-            words = f"{done} {first.image}{others} could not be done: {first.reason}".strip()
-            session.message.emit("info" if done else "error", words.rstrip(".") + ".")
+            verb = "done" if done else "read"
+            words = f"{done} {first.image}{others} could not be {verb}: {first.reason}".strip()
+            # A scan tries broken files again each time: that is a note, and no news.
+            session.message.emit("error" if done else "info", words.rstrip(".") + ".")
         elif done:
             session.message.emit("info", done)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PIL import Image as Picture
 from PySide6.QtCore import QCoreApplication, QSettings, Qt
 from PySide6.QtTest import QTest
@@ -89,6 +90,9 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
     qtbot.waitUntil(made.isActiveWindow)
     yield made
     shut(qtbot, made)
+    # Not qtbot.addWidget: it would delete the window while its decisions are being written.
+    made.deleteLater()
+    qtbot.waitUntil(lambda: not shiboken6.isValid(made))
 
 
 def shut(qtbot: QtBot, window: MainWindow) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
@@ -105,7 +106,7 @@ def test_no_answer_to_a_widget_that_is_gone(qtbot: QtBot, pool: Pool) -> None:
     listener, gate = Listener(), Gate(pool)
     pool.put(Task(lambda: 1, listener.hear, listener.hear, ""))
     listener.deleteLater()
-    qtbot.waitSignal(listener.destroyed).wait()
+    qtbot.waitUntil(lambda: not shiboken6.isValid(listener))
     with qtbot.waitSignal(pool.idle):
         gate.open()
     assert Listener.heard == []
@@ -126,7 +127,7 @@ def test_closing_finishes_what_was_asked_for_or_drops_it(qtbot: QtBot) -> None:
         pool = Pool("closing", 1, in_order=True)
         gate, done = Gate(pool), []
         for i in range(5):
-            pool.put(Task(lambda i=i: done.append(i), None, lambda _: None, ""))
+            pool.put(Task(lambda i=i, done=done: done.append(i), None, lambda _: None, ""))
         closing = threading.Thread(target=lambda pool=pool, f=finish: pool.close(finish=f))
         closing.start()
         qtbot.waitUntil(lambda pool=pool: pool._closing)

@@ -1,0 +1,255 @@
+"""Message bar, status line and popovers, each alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMainWindow, QPushButton
+from pytestqt.qtbot import QtBot
+
+from annotator.core.records import FILTERS, GRIDS, Failure, Progress
+from annotator.gui.jobs import Jobs
+from annotator.gui.messages import MessageBar
+from annotator.gui.popovers import (
+    FILTER_WORDS,
+    GRID_WORDS,
+    Export,
+    ExportPopover,
+    ProposePopover,
+    SegmentPopover,
+)
+from annotator.gui.status_line import StatusLine, duration, progress_text
+from annotator.pipeline.options import ProposeOptions
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> QMainWindow:
+    made = QMainWindow()
+    qtbot.addWidget(made)
+    made.resize(900, 700)
+    made.show()
+    return made
+
+
+@pytest.fixture
+def jobs(qtbot: QtBot) -> Iterator[Jobs]:
+    made = Jobs()
+    yield made
+    made.close()
+
+
+class Steps:
+    """A pipeline that goes on when it is told to."""
+
+    def __init__(self, *progress: Progress) -> None:
+        self._progress = progress
+        self.go_on = threading.Event()
+
+    def __call__(self) -> Iterator[Progress]:
+        yield from self._progress
+        self.go_on.wait(20)
+        yield Progress("last", 1, 1, result={})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 s"), (41.6, "42 s"), (60, "1 min"), (190, "3 min"), (4800, "1 h 20 min")],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_the_status_line_follows_a_job(qtbot: QtBot, jobs: Jobs) -> None:
+    line = StatusLine()
+    qtbot.addWidget(line)
+    line.watch(jobs)
+    line.show()
+    assert not line.cancel.isVisible()
+    steps = Steps(Progress("tag", 796, 1284, (Failure("x.jpg", "broken"),)))
+    job = jobs.start("tag", steps, "Proposing tags")
+    qtbot.waitUntil(lambda: line.bar.value() == 796)
+    assert line.title.text() == "Proposing tags"
+    assert line.bar.maximum() == 1284
+    qtbot.waitUntil(lambda: line.numbers.text().startswith("796 of 1,284"))
+    assert "1 failed" in line.numbers.text()
+    other = Steps()
+    jobs.start("export", other, "Exporting")
+    assert line.title.text() == "Exporting and 1 more"
+    with qtbot.waitSignals([job.finished, jobs.ended]):
+        steps.go_on.set()
+        other.go_on.set()
+    qtbot.waitUntil(lambda: not line.cancel.isVisible())
+
+
+def test_a_job_without_a_total_runs_without_an_end(qtbot: QtBot, jobs: Jobs) -> None:
+    line = StatusLine()
+    qtbot.addWidget(line)
+    line.watch(jobs)
+    steps = Steps(Progress("list", 4321, None))
+    job = jobs.start("list", steps)
+    assert progress_text(job) == "starting…"
+    qtbot.waitUntil(lambda: job.last is not None)
+    assert progress_text(job).startswith("4,321")
+    assert "left" not in progress_text(job)
+    assert line.bar.maximum() == 0
+    with qtbot.waitSignal(job.finished):
+        steps.go_on.set()
+
+
+def test_cancel_says_that_it_is_stopping(qtbot: QtBot, jobs: Jobs) -> None:
+    line = StatusLine()
+    qtbot.addWidget(line)
+    line.watch(jobs)
+    line.show()
+    go_on = threading.Event()
+
+    def steps() -> Iterator[Progress]:
+        while True:
+            go_on.wait(20)
+            yield Progress("tag", 1, 2)
+
+    job = jobs.start("tag", steps)
+    line.cancel.click()
+    assert job.cancelling
+    assert line.cancel.text() == "Stopping…"
+    assert not line.cancel.isEnabled()
+    with qtbot.waitSignal(job.cancelled):
+        go_on.set()
+
+
+def test_the_status_line_leaves_the_jobs_of_a_closed_project(qtbot: QtBot, jobs: Jobs) -> None:
+    line = StatusLine()
+    qtbot.addWidget(line)
+    line.show()
+    line.watch(jobs)
+    line.show_saved("3 tags accepted", "Merge couch into sofa", "/p.annot")
+    other = Jobs()
+    line.watch(other)
+    assert not line.undo.isVisible()
+    assert line.saved.text() == ""
+    job = jobs.start("tag", lambda: iter([Progress("tag", 1, 1, result={})]), "Proposing tags")
+    assert line.title.text() == ""
+    with qtbot.waitSignal(job.ended):
+        pass
+    other.close()
+
+
+def test_undo_is_a_button_that_says_what_it_would_undo(qtbot: QtBot) -> None:
+    line = StatusLine()
+    qtbot.addWidget(line)
+    line.show()
+    line.show_saved("3 tags accepted", "Merge couch into sofa", "/somewhere/p.annot")
+    assert line.undo.text() == "Undo: Merge couch into sofa"
+    assert line.saved.toolTip() == "/somewhere/p.annot"
+    with qtbot.waitSignal(line.undo_wanted):
+        line.undo.click()
+    line.show_saved("3 tags accepted", "x" * 500)
+    assert line.undo.text().endswith("…")
+    assert "x" * 500 in line.undo.toolTip()
+    line.show_saved("3 tags accepted", "")
+    assert line.undo.text() == "Nothing to undo"
+    assert not line.undo.isEnabled()
+
+
+def test_an_error_stays_and_a_note_goes(qtbot: QtBot, window: QMainWindow) -> None:
+    bar = MessageBar(window)
+    bar._timer.setInterval(1)
+    bar.show_message("error", "photos is empty; add photos.")
+    assert bar.sign.text() == "!"
+    assert not bar._timer.isActive()
+    bar.findChild(QPushButton).click()
+    assert not bar.isVisible()
+    bar.show_message("info", "Undone: Merge couch into sofa")
+    assert bar.isVisible()
+    qtbot.waitUntil(lambda: not bar.isVisible())
+
+
+# --- popovers
+
+
+def test_every_grid_and_filter_has_words() -> None:
+    assert set(GRID_WORDS) == set(GRIDS)
+    assert set(FILTER_WORDS) == set(FILTERS)
+
+
+def test_propose_emits_options_that_the_pipeline_takes(qtbot: QtBot, window: QMainWindow) -> None:
+    popover = ProposePopover(window)
+    popover.set_packs(["starter", "workstation"], "workstation")
+    popover.open_at()
+    popover.grid.setCurrentIndex(popover.grid.findData("sgc"))
+    popover.threshold.setValue(0.5)
+    with qtbot.waitSignal(popover.chosen) as chosen:
+        popover.grid.setFocus()
+        QTest.keyClick(popover.grid, Qt.Key.Key_Return)
+    pack, options = chosen.args
+    assert pack == "workstation"
+    assert ProposeOptions(**options) == ProposeOptions(grid="sgc", threshold=0.5)
+    assert not popover.isVisible()
+
+
+def test_the_threshold_matters_only_to_a_filter(qtbot: QtBot, window: QMainWindow) -> None:
+    popover = ProposePopover(window)
+    popover.filter.setCurrentIndex(popover.filter.findData("none"))
+    assert not popover.threshold.isEnabled()
+    popover.filter.setCurrentIndex(popover.filter.findData("both"))
+    assert popover.threshold.isEnabled()
+
+
+def test_propose_fits_into_the_popover(qtbot: QtBot, window: QMainWindow) -> None:
+    popover = ProposePopover(window)
+    popover.set_packs(["starter"], "starter")
+    popover.open_at()
+    assert window.rect().contains(popover.geometry())
+    for combo in (popover.pack, popover.grid, popover.filter):
+        widest = max(
+            combo.fontMetrics().horizontalAdvance(combo.itemText(i)) for i in range(combo.count())
+        )
+        assert widest + 32 < combo.width()
+
+
+def test_masks_for_everything_or_one_synset(qtbot: QtBot, window: QMainWindow) -> None:
+    popover = SegmentPopover(window)
+    popover.set_synset(None, "")
+    assert popover.what.count() == 1
+    popover.set_synset(7, "sofa")
+    popover.open_at()
+    with qtbot.waitSignal(popover.chosen) as chosen:
+        popover.go.click()
+    assert chosen.args == [None]
+    popover.what.setCurrentIndex(1)
+    assert "sofa" in popover.what.currentText()
+    with qtbot.waitSignal(popover.chosen) as chosen:
+        popover.go.click()
+    assert chosen.args == [7]
+
+
+def test_export_suggests_a_place_for_each_format(
+    qtbot: QtBot, window: QMainWindow, tmp_path: Path
+) -> None:
+    popover = ExportPopover(window)
+    popover.set_project(tmp_path / "trip.annot")
+    assert popover.out.text() == str(tmp_path / "trip-coco.json")
+    popover.format.setCurrentIndex(1)
+    assert popover.out.text() == str(tmp_path / "trip-ade20k")
+    popover.out.clear()
+    assert not popover.go.isEnabled()
+    popover.out.setText(str(tmp_path / "mine"))
+    popover.include.setCurrentIndex(1)
+    with qtbot.waitSignal(popover.chosen) as chosen:
+        popover.go.click()
+    assert chosen.args == [Export("ade20k", "proposed", tmp_path / "mine")]
+
+
+def test_a_place_that_was_typed_is_kept_for_the_same_project(
+    qtbot: QtBot, window: QMainWindow, tmp_path: Path
+) -> None:
+    popover = ExportPopover(window)
+    popover.set_project(tmp_path / "trip.annot")
+    popover.out.setText("/elsewhere.json")
+    popover.set_project(tmp_path / "trip.annot")
+    assert popover.out.text() == "/elsewhere.json"

@@ -1,0 +1,410 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QLabel, QLineEdit
+from pytestqt.qtbot import QtBot
+
+from annotator.core import masks
+from annotator.core.records import Progress
+from annotator.gui import recent, steps, theme
+from annotator.gui.main_window import MainWindow
+from annotator.gui.popovers import Export, ExportPopover, ProposePopover, SegmentPopover
+from annotator.gui.session import Session
+from annotator.operations import regions, synsets, tags
+from annotator.project.project import Project
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+Opened = Callable[[Path], Session]
+Press = Callable[..., None]
+
+
+def names(path: Path) -> list[str]:
+    with Project.open(path) as project, project.read() as db:
+        return [row[0] for row in db.execute("SELECT name FROM synsets ORDER BY id")]
+
+
+def close_project(qtbot: QtBot, window: MainWindow) -> None:
+    with qtbot.waitSignal(window.project_closed, timeout=20_000):
+        window.close_project()
+
+
+def test_a_folder_is_opened_scanned_and_shown(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
+) -> None:
+    with qtbot.waitSignal(window.first_image_painted, timeout=20_000):
+        opened(photos)
+    assert window.windowTitle() == "photos — Annotator"
+    assert window.top.name.text() == "photos.annot"
+    assert window.top.counts.text() == "4 images · 0 reviewed"
+    assert "saved in photos.annot" in window.status.saved.text()
+    assert window.status.saved.toolTip() == str(photos.parent / "photos.annot")
+    assert window.messages.text.text().startswith("broken.jpg could not be read")
+    assert [row.path for row in recent.load()] == [str(photos.parent / "photos.annot")]
+
+
+def test_closing_the_project_goes_back_to_the_start_page(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, press: Press
+) -> None:
+    before = window.commands.keep()
+    opened(photos)
+    assert window.commands.keep() > before
+    with qtbot.waitSignal(window.project_closed, timeout=20_000):
+        press(window, Qt.Key.Key_W, CTRL)
+    assert window.stack.currentWidget() is window.start
+    assert not window.top.isVisible()
+    assert not window.status.isVisible()
+    assert window.commands.keep() == before
+    assert [row.images for row in recent.load()] == [4]
+    qtbot.waitUntil(lambda: any("4 images" in x.text() for x in window.start.findChildren(QLabel)))
+    opened(photos)  # and again, on the project that is there now
+    assert window.top.counts.text() == "4 images · 0 reviewed"
+
+
+def test_another_project_takes_the_place_of_the_open_one(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, tmp_path: Path
+) -> None:
+    first = opened(photos)
+    first.act(synsets.add, "sofa")
+    other = tmp_path / "other.annot"
+    Project.create(other, photos).close()
+    with qtbot.waitSignal(window.project_opened, timeout=20_000):
+        window.open_path(other)
+    assert window.session is not None
+    assert window.session.project.path == other
+    assert names(photos.parent / "photos.annot") == ["sofa"]
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: None, "does not exist"),
+        (lambda path: path.write_bytes(b"no database at all " * 99), "bad.annot"),
+    ],
+)
+def test_what_cannot_be_opened_is_said_in_one_sentence(
+    qtbot: QtBot,
+    window: MainWindow,
+    tmp_path: Path,
+    make: Callable[[Path], object],
+    says: str,
+) -> None:
+    path = tmp_path / "bad.annot"
+    make(path)
+    before = path.read_bytes() if path.exists() else None
+    window.open_path(path)
+    qtbot.waitUntil(window.messages.isVisible)
+    assert says in window.messages.text.text()
+    assert window.messages.property("level") == "error"
+    assert window.stack.currentWidget() is window.start
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_an_empty_folder_is_said_and_stays_open(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    folder = tmp_path / "nothing"
+    folder.mkdir()
+    with qtbot.waitSignal(window.project_opened, timeout=20_000):
+        window.open_path(folder)
+    qtbot.waitUntil(window.messages.isVisible)
+    assert "nothing" in window.messages.text.text()
+    assert window.session is not None
+
+
+def test_the_views_by_key_and_by_button(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, press: Press
+) -> None:
+    session = opened(photos)
+    press(window, Qt.Key.Key_2, CTRL)
+    assert session.view == "vocabulary"
+    assert window.top.views["vocabulary"].isChecked()
+    qtbot.waitUntil(lambda: window.top.counts.text() == "0 synsets · 0 accepted")
+    press(window, Qt.Key.Key_1, CTRL)
+    assert session.view == "images"
+    window.top.views["vocabulary"].click()
+    assert session.view == "vocabulary"
+    qtbot.waitUntil(lambda: session.idle)
+
+
+def test_undo_by_key_and_by_click(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, press: Press
+) -> None:
+    session = opened(photos)
+    assert window.status.undo.text() == "Nothing to undo"
+    session.act(synsets.add, "sofa")
+    qtbot.waitUntil(lambda: window.status.undo.text().startswith("Undo: "))
+    label = window.status.undo.text()
+    press(window, Qt.Key.Key_Z, CTRL)
+    qtbot.waitUntil(lambda: window.status.undo.text() == "Nothing to undo")
+    assert window.messages.text.text() == f"Undone: {label.removeprefix('Undo: ')}"
+    press(window, Qt.Key.Key_Z, CTRL | SHIFT)
+    qtbot.waitUntil(lambda: window.status.undo.text() == label)
+    window.status.undo.click()
+    qtbot.waitUntil(lambda: window.status.undo.text() == "Nothing to undo")
+
+
+def test_closing_while_work_runs_loses_no_decision(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
+) -> None:
+    session = opened(photos)
+    path = session.project.path
+    going, go_on = threading.Event(), threading.Event()
+
+    def endless() -> Iterator[Progress]:
+        while True:
+            going.set()
+            yield Progress("test", 1, None)
+
+    job = session.jobs.start("endless", endless)
+    assert going.wait(10)
+    session.act(lambda _: go_on.wait(10))
+    for i in range(5):
+        session.act(synsets.add, f"word {i}")
+    with qtbot.waitSignal(window.closed, timeout=20_000):
+        assert not window.close()
+        assert not window.isVisible()
+        go_on.set()
+    assert not job.running
+    assert not list(path.parent.glob("photos.annot-wal"))
+    assert names(path) == [f"word {i}" for i in range(5)]
+
+
+def test_closing_while_a_project_is_being_opened(
+    qtbot: QtBot, window: MainWindow, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from annotator.gui import opening
+
+    real, go_on = opening.open_or_create, threading.Event()
+
+    def slow(path: Path) -> tuple[Project, bool]:
+        go_on.wait(10)
+        return real(path)
+
+    monkeypatch.setattr(opening, "open_or_create", slow)
+    window.open_path(photos)
+    assert not window.close()
+    with qtbot.waitSignal(window.closed, timeout=20_000):
+        go_on.set()
+    assert window.session is None
+    assert not list(photos.parent.glob("photos.annot-wal"))
+    assert names(photos.parent / "photos.annot") == []
+
+
+def drag(window: MainWindow, mime: QMimeData) -> QDragEnterEvent:
+    event = QDragEnterEvent(
+        window.rect().center(),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    event.ignore()
+    window.dragEnterEvent(event)
+    return event
+
+
+def test_a_folder_can_be_dropped(qtbot: QtBot, window: MainWindow, photos: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(photos))])
+    assert drag(window, mime).isAccepted()
+    event = QDropEvent(
+        QPointF(window.rect().center()),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    with qtbot.waitSignal(window.project_opened, timeout=20_000):
+        window.dropEvent(event)
+
+
+def test_what_is_neither_folder_nor_project_cannot_be_dropped(
+    window: MainWindow, photos: Path
+) -> None:
+    photo, text, two = QMimeData(), QMimeData(), QMimeData()
+    photo.setUrls([QUrl.fromLocalFile(str(photos / "0.jpg"))])
+    text.setText("sofa")
+    two.setUrls([QUrl.fromLocalFile(str(photos)), QUrl.fromLocalFile(str(photos.parent))])
+    for mime in (photo, text, two):
+        assert not drag(window, mime).isAccepted()
+
+
+def test_the_theme_is_switched_and_kept(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, press: Press
+) -> None:
+    session = opened(photos)
+    theme.set_mode("light")
+    with qtbot.waitSignal(session.theme_changed):
+        press(window, Qt.Key.Key_T, CTRL)
+    assert theme.tokens() is theme.DARK
+    assert QSettings().value("theme") == "dark"
+    window.commands.run("theme.system")
+    assert theme.mode() == "system"
+
+
+# --- popovers and steps
+
+
+def test_the_popovers_open_by_key_and_go_with_the_project(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, press: Press
+) -> None:
+    opened(photos)
+    for key, kind in (
+        (Qt.Key.Key_P, ProposePopover),
+        (Qt.Key.Key_M, SegmentPopover),
+        (Qt.Key.Key_E, ExportPopover),
+    ):
+        press(window, key, CTRL)
+
+        def shown(kind: type[ProposePopover | SegmentPopover | ExportPopover] = kind) -> bool:
+            return any(found.isVisible() for found in window.findChildren(kind))
+
+        qtbot.waitUntil(shown)
+    close_project(qtbot, window)
+    assert not any(found.isVisible() for found in window.findChildren(ExportPopover))
+    assert not window.commands.run("export")
+
+
+def test_an_export_says_where_it_is(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, tmp_path: Path
+) -> None:
+    session = opened(photos)
+    image = session.image
+    assert image is not None
+    mask = np.zeros((32, 48), bool)
+    mask[4:20, 8:30] = True
+    session.act(tags.add_word, image, "sofa", done=session.select_synset)
+    qtbot.waitUntil(lambda: session.idle and session.synset is not None)
+    session.act(regions.keep, image, session.synset, masks.encode(mask), 0.2, {})
+    qtbot.waitUntil(lambda: session.idle)
+    out = tmp_path / "out.json"
+    with qtbot.waitSignal(session.message, timeout=20_000) as said:
+        steps.export(session, Export("coco", "accepted", out))
+    assert said.args == ["info", f"Exported to {out}."]
+    assert [kind["name"] for kind in json.loads(out.read_text())["categories"]] == ["sofa"]
+
+
+def test_an_export_that_fails_is_one_sentence(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, tmp_path: Path
+) -> None:
+    session = opened(photos)
+    with qtbot.waitSignal(session.message, timeout=20_000) as said:
+        steps.export(session, Export("coco", "accepted", tmp_path / "nowhere" / "out.json"))
+    assert said.args[0] == "error"
+    assert "nowhere" in said.args[1]
+    assert window.messages.text.text() == said.args[1]
+
+
+def test_a_step_under_way_is_not_started_twice(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
+) -> None:
+    session = opened(photos)
+    go_on = threading.Event()
+
+    def wait() -> Iterator[Progress]:
+        go_on.wait(10)
+        yield Progress("export", 1, 1, result={})
+
+    job = session.jobs.start("export", wait, "Exporting")
+    with qtbot.waitSignal(session.message) as said:
+        assert steps.export(session, Export("coco", "accepted", photos / "out.json")) is None
+    assert "under way already" in said.args[1]
+    assert window.status.title.text() == "Exporting"
+    with qtbot.waitSignal(job.finished):
+        go_on.set()
+    assert not (photos / "out.json").exists()
+
+
+def test_a_cancelled_scan_says_that_it_can_go_on(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
+) -> None:
+    session = opened(photos)
+    job = steps.scan(session)
+    assert job is not None
+    with qtbot.waitSignal(job.ended, timeout=20_000):
+        job.cancel()
+    if "stopped" in window.messages.text.text():
+        assert "start it again" in window.messages.text.text()
+
+
+def test_typing_in_the_filter_is_no_command(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, press: Press
+) -> None:
+    session = opened(photos)
+    before = session.image
+    press(window, Qt.Key.Key_Slash)
+    field = window.focusWidget()
+    assert isinstance(field, QLineEdit)
+    for key in (Qt.Key.Key_D, Qt.Key.Key_A, Qt.Key.Key_Y):
+        press(window, key)
+    assert field.text() == "day"
+    qtbot.waitUntil(lambda: session.idle)
+    assert session.image == before
+
+
+def test_the_palette_and_the_sheet_by_key(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, press: Press
+) -> None:
+    opened(photos)
+    press(window, Qt.Key.Key_K, CTRL)
+    assert window.palette_.isVisible()
+    assert "Propose tags and vocabulary…" in window.palette_.titles()
+    press(window, Qt.Key.Key_Escape)
+    window.commands.run("shortcuts")
+    assert window.sheet.isVisible()
+    assert not window.palette_.isVisible()
+
+
+def test_an_error_nobody_expected_is_told(qtbot: QtBot, window: MainWindow) -> None:
+    window.report(ZeroDivisionError("division by zero"))
+    assert "division by zero" in window.messages.text.text()
+    assert "details are in" in window.messages.text.text()
+
+
+# --- the demo
+
+
+def test_the_demo_opens_its_project(
+    qtbot: QtBot,
+    window: MainWindow,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def demo(folder: Path) -> Iterator[Progress]:
+        folder.mkdir()
+        Project.create(folder / "demo.annot", photos).close()
+        yield Progress("demo", 1, 1, result={})
+
+    monkeypatch.setattr(steps, "demo", demo)
+    with qtbot.waitSignal(window.project_opened, timeout=20_000):
+        window.start.demo.click()
+        assert window.status.isVisible()
+    assert window.session is not None
+    assert window.session.project.path == tmp_path / "annotator-demo" / "demo.annot"
+
+
+def test_a_demo_that_fails_is_said(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def demo(folder: Path) -> Iterator[Progress]:
+        raise OSError("no space left on device")
+        yield
+
+    monkeypatch.setattr(steps, "demo", demo)
+    window.run_demo()
+    qtbot.waitUntil(window.messages.isVisible)
+    assert "no space left" in window.messages.text.text()
+    assert window.stack.currentWidget() is window.start
+    assert not window.status.isVisible()

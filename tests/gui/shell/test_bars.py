@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMainWindow, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -18,13 +15,9 @@ from annotator.gui.messages import MessageBar
 from annotator.gui.popovers import (
     FILTER_WORDS,
     GRID_WORDS,
-    Export,
-    ExportPopover,
     ProposePopover,
-    SegmentPopover,
 )
 from annotator.gui.status_line import StatusLine, duration, progress_text
-from annotator.pipeline.options import ProposeOptions
 
 
 @pytest.fixture
@@ -177,29 +170,6 @@ def test_every_grid_and_filter_has_words() -> None:
     assert set(FILTER_WORDS) == set(FILTERS)
 
 
-def test_propose_emits_options_that_the_pipeline_takes(qtbot: QtBot, window: QMainWindow) -> None:
-    popover = ProposePopover(window)
-    popover.set_packs(["starter", "workstation"], "workstation")
-    popover.open_at()
-    popover.grid.setCurrentIndex(popover.grid.findData("sgc"))
-    popover.threshold.setValue(0.5)
-    with qtbot.waitSignal(popover.chosen) as chosen:
-        popover.grid.setFocus()
-        QTest.keyClick(popover.grid, Qt.Key.Key_Return)
-    pack, options = chosen.args
-    assert pack == "workstation"
-    assert ProposeOptions(**options) == ProposeOptions(grid="sgc", threshold=0.5)
-    assert not popover.isVisible()
-
-
-def test_the_threshold_matters_only_to_a_filter(qtbot: QtBot, window: QMainWindow) -> None:
-    popover = ProposePopover(window)
-    popover.filter.setCurrentIndex(popover.filter.findData("none"))
-    assert not popover.threshold.isEnabled()
-    popover.filter.setCurrentIndex(popover.filter.findData("both"))
-    assert popover.threshold.isEnabled()
-
-
 def test_propose_fits_into_the_popover(qtbot: QtBot, window: QMainWindow) -> None:
     popover = ProposePopover(window)
     popover.set_packs(["starter"], "starter")
@@ -210,46 +180,3 @@ def test_propose_fits_into_the_popover(qtbot: QtBot, window: QMainWindow) -> Non
             combo.fontMetrics().horizontalAdvance(combo.itemText(i)) for i in range(combo.count())
         )
         assert widest + 32 < combo.width()
-
-
-def test_masks_for_everything_or_one_synset(qtbot: QtBot, window: QMainWindow) -> None:
-    popover = SegmentPopover(window)
-    popover.set_synset(None, "")
-    assert popover.what.count() == 1
-    popover.set_synset(7, "sofa")
-    popover.open_at()
-    with qtbot.waitSignal(popover.chosen) as chosen:
-        popover.go.click()
-    assert chosen.args == [None]
-    popover.what.setCurrentIndex(1)
-    assert "sofa" in popover.what.currentText()
-    with qtbot.waitSignal(popover.chosen) as chosen:
-        popover.go.click()
-    assert chosen.args == [7]
-
-
-def test_export_suggests_a_place_for_each_format(
-    qtbot: QtBot, window: QMainWindow, tmp_path: Path
-) -> None:
-    popover = ExportPopover(window)
-    popover.set_project(tmp_path / "trip.annot")
-    assert popover.out.text() == str(tmp_path / "trip-coco.json")
-    popover.format.setCurrentIndex(1)
-    assert popover.out.text() == str(tmp_path / "trip-ade20k")
-    popover.out.clear()
-    assert not popover.go.isEnabled()
-    popover.out.setText(str(tmp_path / "mine"))
-    popover.include.setCurrentIndex(1)
-    with qtbot.waitSignal(popover.chosen) as chosen:
-        popover.go.click()
-    assert chosen.args == [Export("ade20k", "proposed", tmp_path / "mine")]
-
-
-def test_a_place_that_was_typed_is_kept_for_the_same_project(
-    qtbot: QtBot, window: QMainWindow, tmp_path: Path
-) -> None:
-    popover = ExportPopover(window)
-    popover.set_project(tmp_path / "trip.annot")
-    popover.out.setText("/elsewhere.json")
-    popover.set_project(tmp_path / "trip.annot")
-    assert popover.out.text() == "/elsewhere.json"

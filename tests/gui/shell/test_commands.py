@@ -7,7 +7,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QComboBox,
-    QLabel,
     QLineEdit,
     QMainWindow,
     QPushButton,
@@ -19,8 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from annotator.gui.commands import Commands, shown, takes_text
 from annotator.gui.overlay import Overlay
-from annotator.gui.palette import Palette, matches
-from annotator.gui.shortcuts_sheet import ShortcutsSheet, groups, rows
+from annotator.gui.palette import Palette
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -207,55 +205,7 @@ def test_which_widgets_take_text(bench: Bench) -> None:
     assert not takes_text(None)
 
 
-# --- palette and sheet
-
-
-def test_the_palette_finds_by_words_and_by_letters_in_order(bench: Bench) -> None:
-    bench.add("open.folder", "Ctrl+O")
-    add = bench.commands.add
-    add("a", "Open a folder of photos", "", group="Project")
-    add("b", "Go to Vocabulary", "", group="Window")
-    titles = lambda text: [c.title for c in matches(bench.commands, text)]  # noqa: E731
-    assert titles("photos open")[0] == "Open a folder of photos"
-    assert titles("gtv") == ["Go to Vocabulary"]
-    assert titles("window voc") == ["Go to Vocabulary"]
-    assert titles("xyzzy") == []
-    assert len(titles("")) == len(list(bench.commands))
-
-
-def test_the_palette_by_keyboard(bench: Bench) -> None:
-    palette = Palette(bench.commands, bench.window)
-    palette.open()
-    assert palette.field.hasFocus()
-    QTest.keyClicks(palette.field, "e")
-    titles = palette.titles()
-    QTest.keyClick(palette.field, Qt.Key.Key_Down)
-    QTest.keyClick(palette.field, Qt.Key.Key_Return)
-    assert bench.done == [titles[1].lower()]
-    assert not palette.isVisible()
-    assert bench.plain.hasFocus()
-
-
-def test_the_palette_goes_round_and_closes_on_escape(bench: Bench) -> None:
-    palette = Palette(bench.commands, bench.window)
-    palette.open()
-    QTest.keyClick(palette.field, Qt.Key.Key_Up)
-    assert palette.list.currentIndex().row() == len(palette.titles()) - 1
-    QTest.keyClick(palette.field, Qt.Key.Key_Escape)
-    assert not palette.isVisible()
-    assert bench.done == []
-
-
-def test_the_palette_says_when_nothing_fits_and_lists_only_what_can_be_done(bench: Bench) -> None:
-    bench.add("merge", "M", enabled=lambda: False)
-    palette = Palette(bench.commands, bench.window)
-    palette.open()
-    assert "Merge" not in palette.titles()
-    QTest.keyClicks(palette.field, "xyzzy")
-    assert palette.nothing.isVisible()
-    assert not palette.list.isVisible()
-    QTest.keyClick(palette.field, Qt.Key.Key_Return)
-    assert bench.done == []
+# --- popovers
 
 
 def test_a_click_elsewhere_closes_a_popover_and_one_closes_the_other(bench: Bench) -> None:
@@ -276,19 +226,3 @@ def test_the_palette_opened_twice_gives_the_focus_back_to_the_view(bench: Bench)
     palette.open()
     palette.close_it()
     assert bench.plain.hasFocus()
-
-
-def test_the_sheet_lists_every_action_with_a_key(bench: Bench) -> None:
-    add = bench.commands.add
-    add("silent", "Without a key", "")
-    for digit in range(1, 10):
-        add(f"tag{digit}", f"Select tag {digit}", str(digit), group="Images")
-    by_group = groups(bench.commands)
-    assert "Without a key" not in [c.title for group in by_group.values() for c in group]
-    assert rows(by_group["Images"]) == [("Select tag by number", "1 – 9")]
-    sheet = ShortcutsSheet(bench.commands, bench.window)
-    sheet.open()
-    texts = {label.text() for label in sheet.findChildren(QLabel)}
-    assert {"Export", shown("Ctrl+E"), "Select tag by number"} <= texts
-    QTest.keyClick(sheet.focusWidget() or sheet, Qt.Key.Key_Y)
-    assert bench.done == []

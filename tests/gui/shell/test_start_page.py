@@ -9,11 +9,9 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from annotator.core.errors import AnnotatorError
 from annotator.gui import opening, recent
 from annotator.gui.recent import Recent
 from annotator.gui.start_page import RecentCard, StartPage, ago
-from annotator.project.project import Project
 
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 
@@ -97,26 +95,6 @@ def test_the_start_page_asks(qtbot: QtBot) -> None:
 # --- opening
 
 
-def test_a_folder_gets_its_project_beside_it(photos: Path) -> None:
-    project, new = opening.open_or_create(photos)
-    with project:
-        assert new
-        assert project.path == photos.parent / "photos.annot"
-        assert project.folder == photos
-    again, new = opening.open_or_create(photos)
-    with again:
-        assert not new
-        assert again.path == project.path
-
-
-def test_a_project_is_opened_as_it_is(photos: Path, tmp_path: Path) -> None:
-    Project.create(tmp_path / "other.annot", photos).close()
-    project, new = opening.open_or_create(tmp_path / "other.annot")
-    with project:
-        assert not new
-        assert project.folder == photos
-
-
 def test_beside_a_folder_where_nothing_can_be_written(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,8 +113,3 @@ def test_beside_a_folder_where_nothing_can_be_written(
     with project:
         assert new
         assert project.path in places
-
-
-def test_nothing_there_is_one_clear_sentence(tmp_path: Path) -> None:
-    with pytest.raises(AnnotatorError, match="does not exist; choose a folder"):
-        opening.require_somewhere(tmp_path / "nowhere")

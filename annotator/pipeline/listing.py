@@ -13,6 +13,7 @@ from pathlib import Path
 from annotator.core.errors import AnnotatorError
 from annotator.core.images import is_image_name
 from annotator.core.records import Failure
+from annotator.pipeline.pages import drained
 
 #: So many names of a folder come at once; so many are sorted in one go.
 _FIRST, _RUN = 64, 5000
@@ -141,9 +142,10 @@ def _in_order(found: list[_Named]) -> Iterator[_Named]:
     first = nsmallest(_FIRST, found, key=_by_name) if len(found) > _RUN else []
     yield from first
     runs = [found[i : i + _RUN] for i in range(0, len(found), _RUN)]
+    found.clear()
     for run in runs:
         run.sort(key=_by_name)
-    yield from islice(merge(*runs, key=_by_name), len(first), None)
+    yield from islice(merge(*map(drained, runs), key=_by_name), len(first), None)
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:

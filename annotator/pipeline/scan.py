@@ -23,7 +23,7 @@ from annotator.core.records import Failure, Image, Progress
 from annotator.pipeline.ahead import ahead
 from annotator.pipeline.files import image_path, require_folder
 from annotator.pipeline.listing import Listed, Listing
-from annotator.pipeline.pages import Pace
+from annotator.pipeline.pages import Pace, drained
 from annotator.project import queries, store
 from annotator.project.project import Project
 
@@ -153,7 +153,7 @@ def _read_all(project: Project, changes: _Changes) -> Generator[Progress, None, 
     pace = Pace("read", len(waiting))
     yield pace.progress()
     batch: list[_Read] = []
-    for result in ahead(lambda image: _read(project, image), waiting, depth=READ_BATCH):
+    for result in ahead(lambda image: _read(project, image), drained(waiting), depth=READ_BATCH):
         batch.append(result)
         pace.step(None if result.reason is None else Failure(result.image.path, result.reason))
         if len(batch) >= READ_BATCH or pace.due():

@@ -328,12 +328,14 @@ def test_a_cancelled_scan_says_that_it_can_go_on(
     qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
 ) -> None:
     session = opened(photos)
-    job = steps.scan(session)
+    shown = threading.Event()
+    job = steps.scan(session, shown, new=True)  # it rests until an image is shown
     assert job is not None
-    with qtbot.waitSignal(job.ended, timeout=20_000):
+    with qtbot.waitSignal(job.cancelled, timeout=20_000):
         job.cancel()
-    if "stopped" in window.messages.text.text():
-        assert "start it again" in window.messages.text.text()
+        shown.set()
+    assert "Scanning the folder was stopped" in window.messages.text.text()
+    assert "start it again" in window.messages.text.text()
 
 
 def test_typing_in_the_filter_is_no_command(
@@ -368,43 +370,3 @@ def test_an_error_nobody_expected_is_told(qtbot: QtBot, window: MainWindow) -> N
     window.report(ZeroDivisionError("division by zero"))
     assert "division by zero" in window.messages.text.text()
     assert "details are in" in window.messages.text.text()
-
-
-# --- the demo
-
-
-def test_the_demo_opens_its_project(
-    qtbot: QtBot,
-    window: MainWindow,
-    photos: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-
-    def demo(folder: Path) -> Iterator[Progress]:
-        folder.mkdir()
-        Project.create(folder / "demo.annot", photos).close()
-        yield Progress("demo", 1, 1, result={})
-
-    monkeypatch.setattr(steps, "demo", demo)
-    with qtbot.waitSignal(window.project_opened, timeout=20_000):
-        window.start.demo.click()
-        assert window.status.isVisible()
-    assert window.session is not None
-    assert window.session.project.path == tmp_path / "annotator-demo" / "demo.annot"
-
-
-def test_a_demo_that_fails_is_said(
-    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def demo(folder: Path) -> Iterator[Progress]:
-        raise OSError("no space left on device")
-        yield
-
-    monkeypatch.setattr(steps, "demo", demo)
-    window.run_demo()
-    qtbot.waitUntil(window.messages.isVisible)
-    assert "no space left" in window.messages.text.text()
-    assert window.stack.currentWidget() is window.start
-    assert not window.status.isVisible()

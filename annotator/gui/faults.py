@@ -21,7 +21,7 @@ def in_words(error: BaseException, what: str) -> str:
 
     try:
         path = log_file()
-        if not _log.handlers:
+        if not any(isinstance(handler, RotatingFileHandler) for handler in _log.handlers):
             _log.addHandler(RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1))
             _log.propagate = False
         _log.error(what, exc_info=error)

@@ -106,17 +106,12 @@ def load(path: Path | str) -> NDArray[np.uint8]:
     """
     import numpy as np
 
-    with _opened(Path(path)) as image:
-        orientation = _orientation(image)
-        _decode(image)
-        return np.array(_turned(_to_rgb(image), orientation), dtype=np.uint8, order="C")
+    width, height, data = load_bytes(path)
+    return np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
 
 def load_bytes(path: Path | str) -> tuple[int, int, bytearray]:
-    """The same pixels as ``load``, without numpy: width, height, and RGB bytes row after row.
-
-    Raises ImageUnreadable.
-    """
+    """``load`` without numpy: width, height, and RGB bytes row after row."""
     with _opened(Path(path)) as image:
         orientation = _orientation(image)
         _decode(image)

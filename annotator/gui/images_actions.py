@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
@@ -70,7 +71,7 @@ class ImagesActions(QObject):
         add("up", "Tag or region above", "Up", lambda: self.move(-1), self._in_rows)
         add("down", "Tag or region below", "Down", lambda: self.move(1), self._in_rows)
         for digit in range(1, 10):
-            add(f"tag{digit}", f"Select tag {digit}", str(digit), lambda d=digit: self.pick(d - 1))
+            add(f"tag{digit}", f"Select tag {digit}", str(digit), partial(self.pick, digit - 1))
         add("word", "Add a word", ("+", "W"), self.begin_word)
         add("dropped", "Show or hide dropped words", "", view.tags.toggle_dropped)
         add("tab", "Tags or regions", "T", self.other_tab)

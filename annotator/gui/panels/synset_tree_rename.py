@@ -114,6 +114,8 @@ class TakenOffer(QFrame):
     def place(self, under: QRect) -> None:
         """Follow the row."""
         parent = self.parentWidget()
+        if parent is None:
+            return
         width = parent.width() - 2 * rows.MARGIN
         height = max(self.sizeHint().height(), 40)
         y = under.bottom() + 2

@@ -161,7 +161,9 @@ class TagsPanel(QWidget):
 
     def begin_word(self) -> None:
         """Put the keyboard into the box that adds a word."""
-        self._area.ensureVisible(0, self.word.mapTo(self._area.widget(), QPoint(0, 0)).y() + ROW)
+        page = self._area.widget()
+        if page is not None:
+            self._area.ensureVisible(0, self.word.mapTo(page, QPoint(0, 0)).y() + ROW)
         self.word.begin()
 
 

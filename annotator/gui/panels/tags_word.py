@@ -35,7 +35,7 @@ class WordEntry(QWidget):
         self._completer = QCompleter(self.words, self)
         self._completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
         self._completer.setMaxVisibleItems(_SUGGESTED)
-        self._completer.activated[str].connect(self._enter)
+        self._completer.activated.connect(self._enter)
         self.box.setCompleter(self._completer)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 5, 12, 5)
@@ -47,11 +47,16 @@ class WordEntry(QWidget):
         self._typing.setInterval(_TYPING)
         self._typing.timeout.connect(self._suggest)
 
+    def _hide_words(self) -> None:
+        popup = self._completer.popup()
+        if popup is not None:
+            popup.hide()
+
     def begin(self) -> None:
         self.box.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _edited(self, text: str) -> None:
-        self._completer.popup().hide()
+        self._hide_words()
         if text.strip():
             self._typing.start()
         else:
@@ -86,7 +91,7 @@ class WordEntry(QWidget):
         if not text:
             return
         self._typing.stop()
-        self._completer.popup().hide()
+        self._hide_words()
         self.entered.emit(text)
         # The completer writes the chosen word into the box after this; so clear it later.
         QTimer.singleShot(0, self.box, self.box.clear)

@@ -48,7 +48,7 @@ class ThumbnailGrid(QAbstractItemView):
         self._tell.timeout.connect(self.visible_changed)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setFrameShape(QAbstractItemView.Shape.NoFrame)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -67,7 +67,8 @@ class ThumbnailGrid(QAbstractItemView):
         return QSize(width, round(width * _SHAPE))
 
     def _room(self) -> int:
-        return self.viewport().width() - 2 * MARGIN
+        # As if the scroll bar were always there: it must not change what fits.
+        return self.width() - self.verticalScrollBar().sizeHint().width() - 2 * MARGIN
 
     def _rows(self) -> int:
         model = self.model()

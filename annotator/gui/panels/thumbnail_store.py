@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
@@ -90,8 +91,11 @@ class ThumbnailStore(QObject):
                 decode,
                 self._done,
                 priority=1,
-                failed=lambda error, image=image: self._done((image, Unreadable(str(error)))),
+                failed=partial(self._failed, image),
             )
+
+    def _failed(self, image: Image, error: Exception) -> None:
+        self._done((image, Unreadable(str(error))))
 
     def _done(self, answer: tuple[Image, Thumb]) -> None:
         image, thumb = answer

@@ -48,7 +48,9 @@ class Project:
         self._idle: list[sqlite3.Connection] = []
         self._busy: set[sqlite3.Connection] = set()
         self._closed = False
-        self._subscribers: list[Subscriber] = []
+        self._subscribers: tuple[Subscriber, ...] = ()
+        # Its own lock: who subscribes must not wait for a write.
+        self._subscribing = threading.Lock()
         self._data_version = self._read_data_version()
 
     @classmethod
@@ -122,7 +124,8 @@ class Project:
                     return
                 self._closed = True
                 self._stop_reads()
-            self._subscribers.clear()
+            with self._subscribing:
+                self._subscribers = ()
             # Fails while another program has the file open; then that one does it.
             with contextlib.suppress(sqlite3.OperationalError):
                 self._writer.execute("PRAGMA busy_timeout = 100")
@@ -201,12 +204,12 @@ class Project:
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Call ``callback`` with the kinds of rows that changed, after each commit, on the thread
         that committed. Returns a function that ends it."""
-        with self._lock:
-            self._subscribers.append(callback)
+        with self._subscribing:
+            self._subscribers += (callback,)
 
         def unsubscribe() -> None:
-            with self._lock, contextlib.suppress(ValueError):
-                self._subscribers.remove(callback)
+            with self._subscribing:
+                self._subscribers = tuple(one for one in self._subscribers if one is not callback)
 
         return unsubscribe
 
@@ -283,7 +286,7 @@ class Project:
 
     def _tell(self, kinds: frozenset[str]) -> None:
         if kinds:
-            for callback in tuple(self._subscribers):
+            for callback in self._subscribers:
                 callback(kinds)
 
 

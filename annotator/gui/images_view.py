@@ -99,7 +99,7 @@ class ImagesView(QWidget):
         self.columns = QSplitter(Qt.Orientation.Horizontal, self)
         self.columns.setHandleWidth(1)
         self.columns.setChildrenCollapsible(False)
-        for part, least in ((self.left, 150), (centre, 320), (right, 300)):
+        for part, least in ((self.left, 150), (centre, 460), (right, 300)):
             part.setMinimumWidth(least)
             self.columns.addWidget(part)
         self.columns.setSizes([264, 806, 370])

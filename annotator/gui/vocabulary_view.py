@@ -21,10 +21,10 @@ from annotator.core.records import Synset
 from annotator.gui.commands import Commands
 from annotator.gui.item_models.vocabulary_forest import Forest
 from annotator.gui.item_models.vocabulary_loader import VocabularyLoader
+from annotator.gui.key_button import KeyButton
 from annotator.gui.panels.evidence import EvidencePanel
 from annotator.gui.panels.evidence_style import style_sheet
 from annotator.gui.panels.evidence_tile import EvidenceTile, Thumbs
-from annotator.gui.panels.evidence_widgets import KeyButton
 from annotator.gui.panels.history import HistoryPanel
 from annotator.gui.panels.merge import MergePane
 from annotator.gui.panels.merge_preview import MergeCard, Mode, Plan

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -14,9 +17,17 @@ from PySide6.QtWidgets import (
 )
 
 from annotator.gui.canvas.shapes import Heat
+from annotator.gui.elided_label import ElidedLabel
 from annotator.gui.item_models.tags import area_words, number_words
+from annotator.gui.key_button import KeyButton
 from annotator.gui.panels.canvas_bar_heat import HeatSlider
-from annotator.gui.panels.key_button import KeyButton
+
+#: Most pixels for the name of the tag whose mask is shown, and for the image's path.
+_NAME, _FILE = 160, 280
+#: Pixels that everything else in the lower row needs.
+_BESIDE_NAME = 330
+#: Widths from which there is room for opacity, and for the word beside it, while a mask waits.
+_NARROW, _WIDE = 520, 580
 
 
 class CanvasBar(QFrame):
@@ -38,6 +49,7 @@ class CanvasBar(QFrame):
         self._name = ""
         self._pointer: QPointF | None = None
         self._note = ""
+        self._kept: tuple[str, int] | None = None  # name and pixels of the mask that waits
 
         self.heat = KeyButton("Heat", "H", checkable=True)
         self.heat.setToolTip("Show how similar each pixel is to the selected tag")
@@ -51,9 +63,9 @@ class CanvasBar(QFrame):
         self.opacity.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.opacity.setFixedWidth(96)
         self.opacity.setAccessibleName("Opacity of the heatmap and the masks")
+        self.opacity.setToolTip("Opacity of the heatmap and the masks")
         self.opacity.valueChanged.connect(lambda v: self.opacity_changed.emit(v / 100))
         self._mask = QLabel()
-        self._mask.setObjectName("maskArea")
         self.keep = KeyButton("Keep", "Enter")
         self.keep.setToolTip("Keep this mask as an accepted region")
         self.keep.clicked.connect(self.keep_clicked)
@@ -61,20 +73,19 @@ class CanvasBar(QFrame):
         self.drop.setToolTip("Drop this mask")
         self.drop.clicked.connect(self.drop_clicked)
 
+        self._opacity_word = _muted("Opacity")
         upper = QHBoxLayout()
         upper.setSpacing(8)
         upper.addWidget(self.heat)
         upper.addWidget(self.threshold, 1)
         upper.addWidget(self._value)
-        upper.addSpacing(8)
-        upper.addWidget(_muted("Opacity"))
+        upper.addWidget(self._opacity_word)
         upper.addWidget(self.opacity)
-        upper.addSpacing(8)
-        upper.addWidget(self._mask)
         upper.addWidget(self.keep)
         upper.addWidget(self.drop)
 
-        self._below = _muted("")
+        self._below = ElidedLabel()
+        self._below.setObjectName("muted")
         self._below.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._zoom = _muted("")
         self.fit = KeyButton("Fit", "F", small=True)
@@ -84,6 +95,7 @@ class CanvasBar(QFrame):
         self.actual.clicked.connect(self.actual_clicked)
         lower = QHBoxLayout()
         lower.setSpacing(8)
+        lower.addWidget(self._mask)
         lower.addWidget(self._below, 1)
         lower.addWidget(self._zoom)
         lower.addWidget(self.fit)
@@ -120,10 +132,26 @@ class CanvasBar(QFrame):
 
     def set_preview(self, name: str, area: int | None) -> None:
         """The mask that Enter would keep: the tag's name and pixels; None while there is none."""
-        there = area is not None
-        self._mask.setText(f"<b>{name}</b>&nbsp; {area_words(area)}" if area is not None else "")
+        self._kept = None if area is None else (name, area)
         for part in (self._mask, self.keep, self.drop):
-            part.setVisible(there)
+            part.setVisible(area is not None)
+        self._fit_words()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_words()
+
+    def _fit_words(self) -> None:
+        """Where not everything fits, keeping a mask comes before how it is shown."""
+        keeping = self._kept is not None
+        self._opacity_word.setVisible(self.width() >= (_WIDE if keeping else _NARROW))
+        self.opacity.setVisible(not keeping or self.width() >= _NARROW)
+        if self._kept is not None:
+            name, area = self._kept
+            room = min(_NAME, max(0, self.width() - _BESIDE_NAME))
+            short = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, room)
+            self._mask.setText(f"<b>{escape(short)}</b>&nbsp; {area_words(area)}")
+            self._mask.setToolTip(name)
 
     def set_note(self, note: str) -> None:
         """What is going on, e.g. that a model is being loaded; empty when nothing is."""
@@ -169,7 +197,9 @@ class CanvasBar(QFrame):
                 value = self._heat.at(self._pointer.x() / width, self._pointer.y() / height)
                 facts.append(f"similarity {number_words(value, 3)}")
         elif width:
-            facts.append(self._name)
+            # The end of a name tells apart what a camera named: it stays.
+            mode = Qt.TextElideMode.ElideMiddle
+            facts.append(self.fontMetrics().elidedText(self._name, mode, _FILE))
             if not self._note:
                 facts.append(f"{width} × {height} px")
             if self._heat is not None:

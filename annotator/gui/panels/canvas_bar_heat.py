@@ -40,7 +40,7 @@ class HeatSlider(QWidget):
         return QSize(180, 34)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(110, 34)
+        return QSize(100, 34)
 
     @property
     def value(self) -> float:

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Evidence, RawWord, Synset, Tag
 from annotator.gui.item_models.vocabulary_forest import Forest
+from annotator.gui.key_button import KeyButton
 from annotator.gui.panels import synset_tree_rows as rows
 from annotator.gui.panels.evidence_row import (
     FEWEST,
@@ -31,7 +32,7 @@ from annotator.gui.panels.evidence_row import (
     most_columns,
 )
 from annotator.gui.panels.evidence_tile import EvidenceTile, Thumbs
-from annotator.gui.panels.evidence_widgets import Flow, KeyButton, PathLine, chip
+from annotator.gui.panels.evidence_widgets import Flow, PathLine, chip
 from annotator.gui.panels.merge_preview import plural
 from annotator.gui.session import Session
 

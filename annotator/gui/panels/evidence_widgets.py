@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
@@ -14,8 +14,6 @@ from PySide6.QtWidgets import (
 )
 
 from annotator.core.records import Synset
-from annotator.gui import theme
-from annotator.gui.panels import synset_tree_rows as rows
 
 
 class Flow(QWidget):
@@ -128,74 +126,3 @@ class PathLine(Flow):
         if path:
             parts.append(chip(path[-1].name, "pathEnd"))
         self.fill(parts if len(path) > 1 else [])
-
-
-_PADDING = 9
-
-
-class KeyButton(QPushButton):
-    """A button with its key in small letters after the word."""
-
-    def __init__(
-        self, text: str, key: str = "", *, primary: bool = False, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
-        self._word, self._key, self._primary = "", "", primary
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.set_text(text, key)
-
-    @property
-    def key(self) -> str:
-        """The key as it is shown."""
-        return self._key
-
-    def set_text(self, text: str, key: str) -> None:
-        """Change word and key."""
-        self._word, self._key = text, key
-        self.setAccessibleName(text)
-        self.setToolTip(f"{text} ({key})" if key else text)
-        self.updateGeometry()
-        self.update()
-
-    def set_primary(self, primary: bool) -> None:
-        """Whether it is the one thing to do here: filled with the accent."""
-        self._primary = primary
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(self._text_width() + 2 * _PADDING, 30)
-
-    def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
-
-    def _text_width(self) -> int:
-        width = self.fontMetrics().horizontalAdvance(self._word)
-        if self._key:
-            width += QFontMetrics(rows.small(self.font())).horizontalAdvance(self._key) + 6
-        return width
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        t = theme.tokens()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if not self.isEnabled():
-            painter.setOpacity(0.5)
-        hot = self.isEnabled() and (self.underMouse() or self.isDown())
-        fill, edge = QColor(t.panel), QColor(t.line)
-        if self._primary:
-            fill = edge = QColor(t.accent).darker(112 if self.isDown() else 106 if hot else 100)
-        elif hot:
-            fill = QColor(t.line if self.isDown() else t.raised)
-        painter.setPen(QPen(QColor(t.accent) if self.hasFocus() else edge, 1))
-        painter.setBrush(fill)
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        left = (self.width() - self._text_width()) // 2
-        middle = Qt.AlignmentFlag.AlignVCenter
-        painter.setPen(QColor(t.on_accent if self._primary else t.text))
-        painter.drawText(self.rect().adjusted(left, 0, 0, -1), middle, self._word)
-        if self._key:
-            left += self.fontMetrics().horizontalAdvance(self._word) + 6
-            painter.setFont(rows.small(self.font()))
-            painter.setPen(QColor(t.on_accent if self._primary else t.muted))
-            painter.drawText(self.rect().adjusted(left, 0, 0, -1), middle, self._key)

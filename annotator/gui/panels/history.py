@@ -27,8 +27,8 @@ from PySide6.QtWidgets import (
 
 from annotator.core.records import Step
 from annotator.gui import theme
+from annotator.gui.key_button import KeyButton
 from annotator.gui.panels import synset_tree_rows as rows
-from annotator.gui.panels.evidence_widgets import KeyButton
 from annotator.gui.session import Session
 
 #: How many steps are listed.

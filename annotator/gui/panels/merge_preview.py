@@ -11,9 +11,10 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from annotator.core.records import MergePreview, Synset, Tag
+from annotator.gui.key_button import KeyButton
 from annotator.gui.panels.evidence_row import TileStrip
 from annotator.gui.panels.evidence_tile import Thumbs
-from annotator.gui.panels.evidence_widgets import Flow, KeyButton, chip
+from annotator.gui.panels.evidence_widgets import Flow, chip
 
 Mode = Literal["merge", "move"]
 

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from annotator.gui.key_button import KeyButton
 from annotator.gui.panels import synset_tree_rows as rows
-from annotator.gui.panels.evidence_widgets import KeyButton
 
 Index = QModelIndex | QPersistentModelIndex
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from annotator.core.records import Verdict
-from annotator.gui.panels.key_button import KeyButton
+from annotator.gui.key_button import KeyButton
 
 
 class VerdictBar(QWidget):

@@ -19,6 +19,7 @@ import json
 import os
 import shutil
 import time
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 from annotator import __version__
 from annotator.core import images, masks
 from annotator.core.errors import AnnotatorError
+from annotator.core.paths import there
 from annotator.core.records import Failure, Image, Progress, Synset
 from annotator.exchange import selection
 from annotator.exchange.files import atomic_folder
@@ -120,11 +122,12 @@ def export(project: Project, out: Path, include: Include = "accepted") -> Iterat
 
 
 def unique_stems(paths: Sequence[str]) -> dict[str, str]:
-    """A name without ending for each path, such that no two differ only in case or not at all,
+    """A name without ending for each path, such that no two differ only in case, in the way an
+    accent is written or not at all,
     because pictures and label maps have endings of their own and disks may ignore case."""
     groups: dict[str, list[str]] = {}
     for path in sorted(paths):
-        groups.setdefault(_stem(path).casefold(), []).append(path)
+        groups.setdefault(_same_name(_stem(path)), []).append(path)
     taken = {key for key, members in groups.items() if len(members) == 1}
     stems: dict[str, str] = {}
     for members in groups.values():
@@ -134,10 +137,10 @@ def unique_stems(paths: Sequence[str]) -> dict[str, str]:
         for path in members:
             base = stem = f"{_stem(path)}_{path[len(_stem(path)) + 1 :]}"
             again = 1
-            while stem.casefold() in taken:
+            while _same_name(stem) in taken:
                 again += 1
                 stem = f"{base}_{again}"
-            taken.add(stem.casefold())
+            taken.add(_same_name(stem))
             stems[path] = stem
     return stems
 
@@ -274,7 +277,7 @@ def _require_outside(project: Project, out: Path) -> None:
 
 
 def _require_replaceable(out: Path) -> None:
-    if not out.exists():
+    if not there(out):
         return
     if not out.is_dir():
         raise AnnotatorError(f"{out} is a file; give the name of a folder to write.")
@@ -318,6 +321,11 @@ def _nothing_left(failed: list[Failure]) -> AnnotatorError:
             f"{failed[0].reason}."
         )
     return AnnotatorError("Every mask belongs to a rejected tag, so there is nothing to export.")
+
+
+def _same_name(stem: str) -> str:
+    """What a disk makes of a name that ignores case and the two ways to write an accent."""
+    return unicodedata.normalize("NFC", stem.casefold())
 
 
 def _stem(path: str) -> str:

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 from annotator import __version__
 from annotator.core import masks
 from annotator.core.errors import AnnotatorError
+from annotator.core.paths import is_folder, there
 from annotator.core.records import Failure, Image, Progress, Region, Synset
 from annotator.exchange import selection
 from annotator.exchange.files import atomic_file
@@ -227,11 +228,11 @@ def _info(include: Include) -> dict[str, Any]:
 
 
 def _require_replaceable(out: Path, force: bool) -> None:
-    if out.is_dir():
+    if is_folder(out):
         raise AnnotatorError(
             f"{out} is a folder; give the name of a file to write, such as {out / 'coco.json'}."
         )
-    if not out.exists() or force or _is_ours(out):
+    if not there(out) or force or _is_ours(out):
         return
     raise AnnotatorError(
         f"{out} exists and is not an export of Annotator; choose another name, or replace it "

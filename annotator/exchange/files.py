@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from annotator.core.errors import AnnotatorError
+from annotator.core.paths import is_folder, there
 
 _FULL = {errno.ENOSPC, errno.EFBIG, *((errno.EDQUOT,) if hasattr(errno, "EDQUOT") else ())}
 
@@ -43,7 +44,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     AnnotatorError when it cannot be written, also for an OSError that the body lets out.
     """
     target = _target(path)
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+    if there(target) and not stat.S_ISREG(target.stat().st_mode):
         raise AnnotatorError(f"{path} is not a file that can be written; choose another name.")
     temporary = target.parent / _hidden("part")
     try:
@@ -69,7 +70,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     be. Raises AnnotatorError like ``atomic_file``.
     """
     target = _target(path)
-    if target.exists() and not target.is_dir():
+    if there(target) and not target.is_dir():
         raise AnnotatorError(f"{path} is a file, not a folder; choose another name.")
     temporary = target.parent / _hidden("part")
     try:
@@ -100,7 +101,7 @@ def _swap(new: Path, target: Path) -> None:
 
 def _target(path: Path) -> Path:
     target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
+    if not is_folder(target.parent):
         raise AnnotatorError(f"{path.parent} is not a folder; make it first or choose another.")
     return target
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.images import ImageUnreadable
+from annotator.core.paths import is_folder
 from annotator.core.records import Failure, Image
 from annotator.project.project import Project
 
@@ -39,7 +41,12 @@ def failure(image: Image, error: Exception) -> Failure:
 def require_folder(project: Project) -> None:
     """Raises AnnotatorError when the folder of the project is not there: without this every
     image would be reported as unreadable, one by one."""
-    if not project.folder.is_dir():
+    if is_folder(project.folder) and not os.access(project.folder, os.R_OK | os.X_OK):
+        raise AnnotatorError(
+            f"The folder {project.folder} cannot be read: check its permissions; nothing was "
+            "changed."
+        )
+    if not is_folder(project.folder):
         raise AnnotatorError(
             f"The folder {project.folder} is not there any more: connect its disk or move it "
             "back; nothing was changed."

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from annotator.backends.protocols import Pixels, PreparingTagger, Tagger
 from annotator.core import images, scoring
 from annotator.core.errors import AnnotatorError
+from annotator.core.paths import there
 from annotator.core.records import Crop, Failure, Image, Progress, Proposed
 from annotator.pipeline import runs, vocabulary
 from annotator.pipeline.ahead import ahead
@@ -168,7 +169,7 @@ def _answered(
         try:
             pixels = images.load(image_path(project, image))
         except images.ImageUnreadable as error:
-            gone = not error.path.exists()
+            gone = not there(error.path)
             return _Job(image, failed=failure(image, error), gone=gone)
         parts = []
         for crop in options.crops:

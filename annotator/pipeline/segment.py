@@ -13,6 +13,7 @@ import numpy as np
 from annotator.backends.protocols import Bools, Floats, Grounder, Pixels, Refiner
 from annotator.core import images, masks
 from annotator.core.errors import AnnotatorError
+from annotator.core.paths import there
 from annotator.core.records import Failure, Image, Progress, Tag
 from annotator.core.scoring import heat_threshold
 from annotator.pipeline import runs
@@ -242,7 +243,7 @@ class _Cutter:
         try:
             pixels = images.load(image_path(self._project, job.image))
         except images.ImageUnreadable as error:
-            gone = not error.path.exists()
+            gone = not there(error.path)
             return replace(job, failed=failure(job.image, error), gone=gone), []
         return job, self._cut(job, pixels)
 

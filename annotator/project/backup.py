@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from annotator.core.errors import AnnotatorError
+from annotator.core.paths import is_folder
 from annotator.project.project import Project
 
 
@@ -20,11 +21,11 @@ def backup(project: Project, out: Path | None = None) -> Path:
     copied. Raises AnnotatorError, and leaves nothing half-written.
     """
     out = out if out is not None else _dated(project.path)
-    if out.is_dir():
+    if is_folder(out):
         out = out / _dated(project.path).name
-    if out.exists():
+    if os.path.lexists(out):
         raise AnnotatorError(f"{out} exists already; choose another name for the copy.")
-    if not out.parent.is_dir():
+    if not is_folder(out.parent):
         raise AnnotatorError(f"{out.parent} is not a folder; make it first or choose another.")
     temporary = out.parent / f".annotator-{secrets.token_hex(6)}.part"
     try:

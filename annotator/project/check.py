@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from annotator.core.paths import is_folder
 from annotator.core.records import Image, Rle
 from annotator.project.project import Project
 
@@ -137,7 +138,7 @@ def _masks(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def _images(db: sqlite3.Connection, folder: Path) -> Iterator[str]:
-    if not folder.is_dir():
+    if not is_folder(folder):
         yield f"The folder {folder} is not there: connect its disk or move it back."
         return
     for path, size in db.execute("SELECT path, bytes FROM images WHERE missing = 0 ORDER BY path"):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from annotator.core.errors import AnnotatorError, Cancelled
+from annotator.core.paths import is_folder
 from annotator.project.migrations import APPLICATION_ID, latest
 
 _MAGIC = b"SQLite format 3\x00"
@@ -19,7 +20,7 @@ def inspect(path: Path) -> None:
 
     Reads the first 100 bytes only (the SQLite header), so a refused file keeps its bytes.
     """
-    if path.is_dir():
+    if is_folder(path):
         raise AnnotatorError(
             f"{path} is a folder, not an Annotator project; name the .annot file, or make one "
             "with: annotator create PROJECT FOLDER"
@@ -33,7 +34,9 @@ def inspect(path: Path) -> None:
             f"{path} does not exist; make it with: annotator create PROJECT FOLDER"
         ) from None
     except OSError as error:
-        raise AnnotatorError(f"{path} cannot be read ({error.strerror}).") from error
+        raise AnnotatorError(
+            f"{path} cannot be read ({error.strerror}); look at its permissions and its disk."
+        ) from error
     if (
         len(header) < 100
         or not header.startswith(_MAGIC)
@@ -78,15 +81,19 @@ def damaged(path: Path, how: str) -> AnnotatorError:
 
 def check_folder(folder: Path) -> Path:
     """``folder`` made absolute; AnnotatorError unless it is a folder that can be read."""
-    if not folder.exists():
-        raise AnnotatorError(f"{folder} does not exist; name the folder with your images.")
-    if not folder.is_dir():
-        raise AnnotatorError(f"{folder} is a file, not a folder; name the folder with your images.")
     try:
         next(os.scandir(folder), None)
+    except FileNotFoundError:
+        raise AnnotatorError(
+            f"{folder} does not exist; name the folder with your images."
+        ) from None
+    except NotADirectoryError:
+        raise AnnotatorError(
+            f"{folder} is a file, not a folder; name the folder with your images."
+        ) from None
     except OSError as error:
         raise AnnotatorError(
-            f"{folder} cannot be read ({error.strerror}); allow reading it."
+            f"{folder} cannot be read ({error.strerror}); allow reading it or name another folder."
         ) from error
     return folder.resolve()
 

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import get_args
 
 from annotator.core.errors import AnnotatorError
+from annotator.core.paths import is_folder
 from annotator.core.records import Kind, Step
 from annotator.project import files, journal
 from annotator.project.cache import Cache
@@ -62,18 +63,20 @@ class Project:
         """
         path = path.absolute()
         folder = files.check_folder(folder)
-        if path.exists():
+        if os.path.lexists(path):
             raise AnnotatorError(f"{path} exists already; open it or choose another name.")
-        if not path.parent.is_dir():
-            raise AnnotatorError(f"{path.parent} does not exist; make that folder first.")
+        if not is_folder(path.parent):
+            raise AnnotatorError(
+                f"{path.parent} is not a folder that can be used; make it first or choose another."
+            )
         if not os.access(path.parent, os.W_OK):
             raise AnnotatorError(
                 f"{path.parent} is read-only; choose another place for {path.name}."
             )
         # Made under another name, so that a kill leaves no half project under this one.
         draft = path.with_name(f".{path.name}.{os.getpid()}.new")
-        draft.unlink(missing_ok=True)
         try:
+            draft.unlink(missing_ok=True)
             with files.translated(path):
                 db = _connect(draft)
                 try:
@@ -355,9 +358,9 @@ def _recall_folder(db: sqlite3.Connection, path: Path) -> Path:
     if "folder" not in values:
         raise files.damaged(path, "it does not say where its images are")
     folder = Path(values["folder"])
-    if not folder.is_dir() and "folder_relative" in values:
+    if not is_folder(folder) and "folder_relative" in values:
         moved = (path.parent / values["folder_relative"]).resolve()
-        if moved.is_dir():
+        if is_folder(moved):
             db.execute("UPDATE meta SET value = ? WHERE key = 'folder'", (str(moved),))
             return moved
     return folder

@@ -137,6 +137,8 @@ def test_unique_stems_look_through_case_and_folders() -> None:
     assert stems["x/b.tar.jpg"] == "x/b.tar"
     assert stems["b.jpg"] == "b"
     assert len({stem.casefold() for stem in stems.values()}) == 5
+    one, other = "\u00e9.jpg", "e\u0301.png"  # the same letter on a disk of a Mac
+    assert sorted(unique_stems([one, other]).values()) == ["e\u0301_png", "\u00e9_jpg"]
 
 
 def test_more_than_255_classes_take_16_bits(made: Any, tmp_path: Path) -> None:

@@ -54,7 +54,10 @@ def test_create_refuses_what_cannot_work(tmp_path: Path, folder: Path) -> None:
         (tmp_path / "a.annot", tmp_path / "nowhere", "does not exist"),
         (tmp_path / "a.annot", file, "is a file, not a folder"),
         (file, folder, "exists already"),
-        (tmp_path / "no" / "a.annot", folder, "does not exist"),
+        (tmp_path / "no" / "a.annot", folder, "no is not a folder"),
+        (file / "a.annot", folder, "file is not a folder"),
+        (tmp_path / ("x" * 300), folder, "cannot be written"),
+        (tmp_path / "a.annot", tmp_path / ("x" * 300), "cannot be read"),
     ):
         with pytest.raises(AnnotatorError, match=words):
             Project.create(path, images)
@@ -68,6 +71,8 @@ def test_open_refuses_what_is_not_a_project(tmp_path: Path, folder: Path) -> Non
     assert not (tmp_path / "none.annot").exists()
     with pytest.raises(AnnotatorError, match="is a folder"):
         Project.open(folder)
+    with pytest.raises(AnnotatorError, match="cannot be read"):
+        Project.open(tmp_path / ("x" * 300))
     text = tmp_path / "text.annot"
     for content in (b"", b"hello", b"SQLite format 3\x00", os.urandom(5000)):
         text.write_bytes(content)

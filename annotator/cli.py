@@ -88,7 +88,7 @@ def _log() -> Path:
 
     folder = user_log_path("annotator", appauthor=False, ensure_exists=True)
     path = folder / "annotator.log"
-    with path.open("a", encoding="utf-8") as log:
+    with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
         log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(sys.argv)}\n")
         log.write(traceback.format_exc() + "\n")
     return path

@@ -26,6 +26,10 @@ first steps:
 """
 
 
+#: Whole numbers are stored in 64 bits; nobody has more images than 32 bits can count.
+_MOST = 2**31 - 1
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(_stderr())
@@ -87,11 +91,31 @@ def build() -> argparse.ArgumentParser:
 
 
 def _path(text: str) -> Path:
-    return Path(text).expanduser()
+    # Path("") would silently be the current folder, as when a variable of a script is not set.
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; name a file or folder")
+    return Path(_text(text)).expanduser()
+
+
+def _text(text: str) -> str:
+    """Words and paths are stored as Unicode; bytes that are none arrive as lone surrogates."""
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise argparse.ArgumentTypeError(f"{text!a} is not Unicode; rename it")
+    return text
+
+
+def _number(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number") from None
+    if abs(number) > _MOST:
+        raise argparse.ArgumentTypeError(f"{text} is too large")
+    return number
 
 
 def _count(text: str) -> int:
-    number = int(text)
+    number = _number(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
     return number
@@ -150,7 +174,7 @@ def _add_steps(commands: _Commands) -> None:
     propose.add_argument("--filter", choices=FILTERS, help="which proposals become tags")
     propose.add_argument("--threshold", type=float, metavar="P", help="of the fixed filter (0.68)")
     propose.add_argument("--combine", choices=COMBINES, help="how probabilities are combined")
-    propose.add_argument("--seed", type=int, metavar="N", help="of models that draw answers")
+    propose.add_argument("--seed", type=_number, metavar="N", help="of models that draw answers")
     _limit(propose)
 
     words = _project(
@@ -166,15 +190,15 @@ def _add_steps(commands: _Commands) -> None:
         )
     )
     what = ground.add_mutually_exclusive_group(required=True)
-    what.add_argument("--synset", metavar="NAME", help="a word of the vocabulary")
-    what.add_argument("--text", metavar="TEXT", help="any other word")
+    what.add_argument("--synset", metavar="NAME", type=_text, help="a word of the vocabulary")
+    what.add_argument("--text", metavar="TEXT", type=_text, help="any other word")
     _pack(ground)
     _limit(ground)
 
     segment = _project(
         commands.add("segment", "draw masks for the tags", "segment my.annot --synset cat")
     )
-    segment.add_argument("--synset", metavar="NAME", help="only masks of this word")
+    segment.add_argument("--synset", metavar="NAME", type=_text, help="only masks of this word")
     segment.add_argument("--top", type=_count, metavar="N", help="tags an image, best first")
     segment.add_argument("--threshold", type=float, metavar="S", help="similarity to cut at")
     segment.add_argument(
@@ -188,21 +212,27 @@ def _add_synset(group: _Commands) -> None:
     for verb, example in (("accept", "cat dog"), ("reject", "jigsaw"), ("clear", "jigsaw")):
         about = {"clear": "take back the decision about words"}.get(verb, f"{verb} words")
         one = _project(group.add(verb, about, f"synset {verb} my.annot {example}"))
-        one.add_argument("synsets", metavar="SYNSET", nargs="+", help="name, lemma or number")
+        one.add_argument(
+            "synsets", metavar="SYNSET", type=_text, nargs="+", help="name, lemma or number"
+        )
     rename = _project(
         group.add("rename", "give a word another name", "synset rename my.annot auto car")
     )
-    rename.add_argument("synset", metavar="SYNSET", help="name, lemma or number")
-    rename.add_argument("name", metavar="NAME", help="its new name")
+    rename.add_argument("synset", metavar="SYNSET", type=_text, help="name, lemma or number")
+    rename.add_argument("name", metavar="NAME", type=_text, help="its new name")
     merge = _project(
         group.add("merge", "make several words one", "synset merge my.annot couch settee sofa")
     )
-    merge.add_argument("sources", metavar="SYNSET", nargs="+", help="words to merge ...")
-    merge.add_argument("target", metavar="INTO", help="... into this one, the last")
+    merge.add_argument(
+        "sources", metavar="SYNSET", type=_text, nargs="+", help="words to merge ..."
+    )
+    merge.add_argument("target", metavar="INTO", type=_text, help="... into this one, the last")
     move = _project(group.add("move", "put a word below another", "synset move my.annot tabby cat"))
-    move.add_argument("synset", metavar="SYNSET", help="name, lemma or number")
+    move.add_argument("synset", metavar="SYNSET", type=_text, help="name, lemma or number")
     place = move.add_mutually_exclusive_group(required=True)
-    place.add_argument("parent", metavar="PARENT", nargs="?", help="the word to put it below")
+    place.add_argument(
+        "parent", metavar="PARENT", type=_text, nargs="?", help="the word to put it below"
+    )
     place.add_argument("--top", action="store_true", help="put it at the top")
 
 
@@ -213,11 +243,11 @@ def _add_tag(group: _Commands) -> None:
             "add": "give an image a tag, also a new word",
         }.get(verb, f"{verb} a tag of an image")
         one = _project(group.add(verb, about, f"tag {verb} my.annot pets/rex.jpg dog"))
-        one.add_argument("image", metavar="IMAGE", help="path in the folder, or number")
+        one.add_argument("image", metavar="IMAGE", type=_text, help="path in the folder, or number")
         if verb == "add":
-            one.add_argument("text", metavar="WORD", help="a word, known or new")
+            one.add_argument("text", metavar="WORD", type=_text, help="a word, known or new")
         else:
-            one.add_argument("synset", metavar="SYNSET", help="name, lemma or number")
+            one.add_argument("synset", metavar="SYNSET", type=_text, help="name, lemma or number")
 
 
 def _add_region(group: _Commands) -> None:
@@ -232,7 +262,7 @@ def _add_region(group: _Commands) -> None:
 def _add_looks(commands: _Commands) -> None:
     for name, about in (("tags", "the tags of an image"), ("regions", "the masks of an image")):
         one = _project(commands.add(name, about, f"{name} my.annot pets/rex.jpg"))
-        one.add_argument("image", metavar="IMAGE", help="path in the folder, or number")
+        one.add_argument("image", metavar="IMAGE", type=_text, help="path in the folder, or number")
     _project(commands.add("undo", "take back the last decision", "undo my.annot"))
     _project(commands.add("redo", "do again what was taken back", "redo my.annot"))
     history = _project(commands.add("history", "decisions, newest first", "history my.annot"))

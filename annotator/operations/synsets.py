@@ -10,6 +10,9 @@ from annotator.project import decisions
 from annotator.project.decisions import Words, word_key
 from annotator.project.project import Project
 
+#: Characters of a name: a sentence fits, a pasted page does not.
+LONGEST_NAME = 200
+
 
 def accept(project: Project, ids: Sequence[int] | int) -> None:
     """The words belong to the dataset."""
@@ -49,10 +52,14 @@ def listed(names: Sequence[str], many: str) -> str:
 
 
 def clean(name: str) -> str:
-    """The name without extra spaces; AnnotatorError when nothing is left."""
+    """The name without extra spaces; AnnotatorError when nothing is left, or far too much."""
     name = " ".join(name.split())
     if not word_key(name):
         raise AnnotatorError("A synset needs a name; type a word.")
+    if len(name) > LONGEST_NAME:
+        raise AnnotatorError(
+            f"{name[:20]}... has {len(name)} characters; a name has at most {LONGEST_NAME}."
+        )
     return name
 
 

@@ -49,6 +49,8 @@ def read_truth(path: Path) -> Truth:
         names = parse_class_list(text)
     except OSError as error:
         raise AnnotatorError(f"{path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise AnnotatorError(f"{path} is not a list of classes: it is no UTF-8 text.") from error
     except (ValueError, csv.Error) as error:
         raise AnnotatorError(f"{path} is not a list of classes: {error}.") from error
     if not names:

@@ -28,6 +28,10 @@ class VocabularyOptions:
             raise AnnotatorError(f"The threshold {self.threshold} is not between 0 and 1.")
 
 
+#: Answers for one crop; each is a pass of a model, and far fewer settle what it says.
+MOST_SAMPLES = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class ProposeOptions:
     """How images are shown to a Tagger, and how its labels are filtered afterwards.
@@ -56,6 +60,10 @@ class ProposeOptions:
         ):
             if value is not None and value < 1:
                 raise AnnotatorError(f"The number of {name} is {value}: it must be 1 or more.")
+        if self.samples > MOST_SAMPLES:
+            raise AnnotatorError(
+                f"The number of samples is {self.samples}: it must be {MOST_SAMPLES} or less."
+            )
         _ = self.vocabulary  # checks the rest
 
     @property

@@ -50,6 +50,8 @@ def test_create_over_something(run: Any, tmp_path: Path, photos: Path) -> None:
     assert (tmp_path / "a.annot").read_text() == "mine"
 
 
+HUGE = "9" * 30
+
 COMMANDS = [
     ("scan",),
     ("status",),
@@ -151,6 +153,9 @@ def test_wrong_values(run: Any, project: Path, tmp_path: Path) -> None:
     refused(run("propose", project, "--pack", "nonsense"), "nonsense")
     refused(run("models", "show", "nonsense"), "nonsense")
     refused(run("segment", project, "--threshold", "7"), "7")
+    refused(run("propose", project, "--samples", "1001"), "1001")
+    refused(run("evaluate", "tags", project, "--truth", project), "no UTF-8 text")
+    refused(run("backup", project, tmp_path / ("x" * 300)), "too long")
     refused(run("evaluate", "tags", project, "--truth", tmp_path / "no.csv"), "no.csv")
 
 
@@ -162,9 +167,62 @@ def test_a_folder_that_went_away(run: Any, project: Path, photos: Path) -> None:
     assert run("check", project).status == 1
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions mean nothing here")
+def test_a_folder_that_was_closed(run: Any, project: Path, photos: Path) -> None:
+    photos.chmod(0)
+    try:
+        for command in ("scan", "propose", "segment"):
+            refused(run(command, project), str(photos), "permissions")
+    finally:
+        photos.chmod(0o700)
+
+
+def test_words_that_are_no_unicode(run: Any, project: Path) -> None:
+    for words in (("tags", "\udcff.jpg"), ("synset", "accept", "\udcff"), ("backup", "\udcff")):
+        ran = run(*with_project(words, project))
+        assert ran.status == 2
+        assert "is not Unicode" in ran.err
+    assert run("tags", "\udcff.annot", "cat.jpg").status == 2
+
+
+def test_a_defect_with_odd_words_is_logged(tmp_path: Path, monkeypatch: Any, run: Any) -> None:
+    def broken(*_: object) -> int:
+        raise RuntimeError("odd \udcff")
+
+    monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path)
+    monkeypatch.setattr("annotator.cli._commands", lambda: {"status": broken})
+    ran = run("status", tmp_path / "my.annot")
+    assert ran.status == 1
+    assert "odd" in (tmp_path / "annotator.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("history", "--limit", HUGE),
+        ("propose", "--seed", HUGE),
+        ("propose", "--samples", HUGE),
+        ("region", "accept", HUGE),
+        ("history", "--limit", "ten"),
+    ],
+    ids=" ".join,
+)
+def test_numbers_that_are_none_here(run: Any, project: Path, words: tuple[str, ...]) -> None:
+    ran = run(*with_project(words, project))
+    assert ran.status == 2
+    assert "too large" in ran.err or "not a whole number" in ran.err
+
+
+def test_an_empty_word_is_not_the_current_folder(run: Any, tmp_path: Path) -> None:
+    assert run("create", tmp_path / "a.annot", "").status == 2
+    assert not (tmp_path / "a.annot").exists()
+
+
 def test_exports_to_bad_places(run: Any, project: Path, tmp_path: Path) -> None:
     for kind in ("coco", "ade20k"):
         export = ("export", kind, project)
+        long = "x" * 300
+        refused(run(*export, tmp_path / long, "--include", "proposed"), "too long")
         refused(run(*export, tmp_path / "nowhere" / "out", "--include", "proposed"), "nowhere")
         refused(run(*export, project, "--include", "proposed"), "my.annot")
         refused(run(*export, tmp_path / "out"), "--include proposed")

@@ -83,6 +83,12 @@ def test_rename(made, digest) -> None:
     assert digest(made.project) == start
 
 
+def test_a_name_is_no_page(made) -> None:
+    with pytest.raises(AnnotatorError, match="has 201 characters"):
+        synsets.rename(made.project, made.dog, "x" * 201)
+    synsets.rename(made.project, made.dog, "x" * 200)
+
+
 def test_a_freed_name_can_be_taken(made) -> None:
     synsets.rename(made.project, made.dog, "hound")
     with pytest.raises(NameTaken):  # still a lemma of hound

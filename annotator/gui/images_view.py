@@ -121,7 +121,7 @@ class ImagesView(QWidget):
         self.loader.loaded.connect(self._show_frame)
         self.loader.failed.connect(self._show_failure)
         self.shapes.ready.connect(self._show_shapes)
-        self.tabs.changed.connect(self._pages.setCurrentIndex)
+        self.tabs.changed.connect(self._open_tab)
         self.tags.selected.connect(session.select_synset)
         self.tags.image_wanted.connect(session.select_image)
         self.tags.word_left.connect(self.canvas.setFocus)
@@ -198,6 +198,7 @@ class ImagesView(QWidget):
         self.shapes.show(facts.image.id, facts.regions)
         if fresh:
             self._choose_tag()
+            self._choose_region()
         self._show_synset(self.session.synset)
         self.reader.show_tags(facts.tags, at_once=fresh)
 
@@ -241,7 +242,10 @@ class ImagesView(QWidget):
         self._frame = None
         self.tools.hide()
         self.bar.set_image("", 0, 0)
-        self.canvas.show_message(f"{image.path} cannot be shown", reason, error=True)
+        why = f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
+        self.canvas.show_message(
+            f"{image.path} cannot be shown", f"{why} F5 looks at the folder again.", error=True
+        )
         self._ground()
 
     def _image_painted(self) -> None:
@@ -288,6 +292,16 @@ class ImagesView(QWidget):
         self.regions.select(region_id)
         self.canvas.regions.selected = region_id
         self.canvas.update()
+
+    def _open_tab(self, place: int) -> None:
+        self._pages.setCurrentIndex(place)
+        self._choose_region()
+
+    def _choose_region(self) -> None:
+        """The keys of the Regions tab need a mask to speak of."""
+        regions = self.regions
+        if self.tabs.current == REGIONS and regions.region is None and regions.model.records:
+            self.select_region(regions.first())
 
     def _region_clicked(self, region_id: int | None) -> None:
         self.select_region(region_id)

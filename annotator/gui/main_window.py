@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QApplication,
@@ -74,7 +75,7 @@ class MainWindow(QMainWindow):
         self._own_commands = self.commands.keep()
 
         self.top = TopBar(self.commands, self)
-        self.messages = MessageBar(self)
+        self.messages = MessageBar(self, below=self.top)
         self.status = StatusLine(self)
         self.status.undo_wanted.connect(lambda: self.commands.run("undo"))
         self.start = StartPage(self)
@@ -90,7 +91,6 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.top)
-        column.addWidget(self.messages)
         column.addWidget(self.stack, 1)
         column.addWidget(self.status)
         self.setCentralWidget(ground)
@@ -323,6 +323,10 @@ class MainWindow(QMainWindow):
         if path is not None:
             event.acceptProposedAction()
             self.open_path(path)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.messages.place()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._gone:

@@ -1,4 +1,4 @@
-"""One line under the top bar that says what happened; never a dialog."""
+"""A line that floats below the top bar and says what happened; never a dialog."""
 
 from __future__ import annotations
 
@@ -7,24 +7,33 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 #: A note goes by itself; an error stays until it is closed or replaced.
 _NOTE_MS = 6000
+#: Most pixels in width, and the gap around it.
+_WIDTH, _EDGE = 760, 10
+#: Everything beside text, sign and button.
+_MARGINS = 56
 
 
 class MessageBar(QWidget):
-    """``show_message("error", "…")``; hidden while there is nothing to say."""
+    """``show_message("error", "…")``; hidden while there is nothing to say.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    It lies over what is below, so that nothing moves under the pointer when it comes and goes.
+    """
+
+    def __init__(self, parent: QWidget, below: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._over = parent
+        self._below = below
         self.setObjectName("message")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.sign = QLabel(self)
         self.text = QLabel(self)
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        close = QPushButton("Close", self)
+        self._close = close = QPushButton("Close", self)
         close.setObjectName("inline")
         close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         close.clicked.connect(self.hide)
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(16, 6, 12, 6)
         row.addWidget(self.sign)
         row.addWidget(self.text, 1)
@@ -36,17 +45,31 @@ class MessageBar(QWidget):
         self.hide()
 
     def show_message(self, level: str, text: str) -> None:
-        """``level`` is "info" or "error"."""
+        """``level`` is "info" for what was done, "note" for what is worth knowing, or "error"."""
         error = level == "error"
         self.setProperty("level", level)
         for part in (self, self.sign, self.text):
             part.style().unpolish(part)
             part.style().polish(part)
-        self.sign.setText("!" if error else "✓")
+        self.sign.setText({"error": "!", "note": "·"}.get(level, "✓"))
         self.text.setText(text)
         self.setAccessibleName(text)
+        self.place()
         self.show()
+        self.raise_()
         if error:
             self._timer.stop()
         else:
             self._timer.start()
+
+    def place(self) -> None:
+        """In the middle, below whatever ``below`` is; again whenever the window changes."""
+        across = self._over.width()
+        most = min(_WIDTH, across - 2 * _EDGE)
+        words = self.text.fontMetrics().horizontalAdvance(self.text.text())
+        beside = self.sign.sizeHint().width() + self._close.sizeHint().width()
+        width = min(most, words + beside + _MARGINS)
+        height = self._row.totalHeightForWidth(width)
+        below = self._below
+        top = below.height() if below is not None and not below.isHidden() else 0
+        self.setGeometry((across - width) // 2, top + _EDGE, width, height)

@@ -13,14 +13,19 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from annotator.gui import icons
+from annotator.gui.elided_label import ElidedLabel
+from annotator.gui.key_button import KeyButton
 from annotator.gui.recent import Recent
 
 _WIDTH = 720
+#: Most pixels of the list of recent projects before it scrolls.
+_LIST = 460
 
 
 class StartPage(QWidget):
@@ -56,9 +61,9 @@ class StartPage(QWidget):
         head.addWidget(logo)
         head.addLayout(words, 1)
 
-        self.folder = _big("Open a folder of photos…", "Ctrl+O", self, primary=True)
+        self.folder = _big("Open a folder of photos…", "Ctrl O", self, primary=True)
         self.folder.clicked.connect(self.folder_wanted)
-        self.project = _big("Open a project…", "Ctrl+Shift+O", self)
+        self.project = _big("Open a project…", "Ctrl Shift O", self)
         self.project.clicked.connect(self.project_wanted)
         self.demo = _big("Try it on sample photos", "", self)
         self.demo.clicked.connect(self.demo_wanted)
@@ -76,11 +81,13 @@ class StartPage(QWidget):
         self._rows = QVBoxLayout(self._list)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(6)
-        area = QScrollArea(self)
+        self._area = area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(self._list)
         area.viewport().setAutoFillBackground(False)
+        area.hide()
         self._list.setAutoFillBackground(False)
         private = QLabel(
             "Photos, words and masks stay on this computer. Nothing is sent anywhere.", self
@@ -91,15 +98,18 @@ class StartPage(QWidget):
         inner = QWidget(self)
         inner.setMaximumWidth(_WIDTH)
         column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 72, 0, 24)
+        column.setContentsMargins(0, 24, 0, 24)
         column.setSpacing(16)
+        # A little above the middle: there it looks like the middle.
+        column.addStretch(2)
         column.addLayout(head)
         column.addSpacing(16)
         column.addLayout(ways)
         column.addWidget(drop)
         column.addSpacing(16)
         column.addWidget(self.heading)
-        column.addWidget(area, 1)
+        column.addWidget(area, 100)
+        column.addStretch(3)
         column.addWidget(private)
         row = QHBoxLayout(self)
         row.addStretch(1)
@@ -118,8 +128,10 @@ class StartPage(QWidget):
             card.opened.connect(self.recent_wanted)
             card.forgotten.connect(self.forget_wanted)
             self._rows.addWidget(card)
-        self._rows.addStretch(1)
+            card.show()  # else it has no size yet
         self.heading.setVisible(bool(recent))
+        self._area.setVisible(bool(recent))
+        self._area.setMaximumHeight(min(_LIST, self._rows.sizeHint().height()))
 
 
 class RecentCard(QFrame):
@@ -136,11 +148,10 @@ class RecentCard(QFrame):
         name.setEnabled(there)
         name.setCursor(Qt.CursorShape.PointingHandCursor)
         name.clicked.connect(lambda: self.opened.emit(recent.path))
-        place = QLabel(recent.path if there else f"{recent.path} is not there any more", self)
+        place = ElidedLabel(recent.path, self, mode=Qt.TextElideMode.ElideMiddle)
         place.setObjectName("muted")
-        place.setToolTip(recent.path)
         images = "" if recent.images is None else f"{recent.images:,} images · "
-        facts = QLabel(images + ago(recent.opened), self)
+        facts = QLabel(images + ago(recent.opened) if there else "not there any more", self)
         facts.setObjectName("muted")
         remove = QPushButton("Remove", self)
         remove.setObjectName("inline")
@@ -171,13 +182,10 @@ def ago(moment: str, now: datetime | None = None) -> str:
     return f"{days} days ago" if days < 30 else f"{then:%d %B %Y}"
 
 
-def _big(text: str, key: str, parent: QWidget, *, primary: bool = False) -> QPushButton:
-    button = QPushButton(text, parent)
-    button.setMinimumHeight(44)
-    if primary:
-        button.setObjectName("primary")
-    if key:
-        button.setToolTip(key)
+def _big(text: str, key: str, parent: QWidget, *, primary: bool = False) -> KeyButton:
+    button = KeyButton(text, key, primary=primary, parent=parent)
+    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    button.setFixedHeight(44)
     return button
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from annotator.core.errors import AnnotatorError
 from annotator.core.records import Progress
 from annotator.gui.jobs import Factory, Job
 from annotator.gui.session import Session
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: A scan makes way for the first image on screen, but never for longer, in seconds.
 _FIRST_S = 1.0
+#: What the command line calls the wider choice of an export; the window has a box for it.
+_FLAG = " (--include proposed)"
 
 
 def scan(
@@ -70,14 +73,17 @@ def export(session: Session, what: Export) -> Job | None:
     """Write the files."""
 
     def run() -> Iterator[Progress]:
-        if what.format == "coco":
-            from annotator.exchange import coco
+        try:
+            if what.format == "coco":
+                from annotator.exchange import coco
 
-            yield from coco.export(session.project, what.out, what.include)  # type: ignore[arg-type]
-        else:
-            from annotator.exchange import ade20k
+                yield from coco.export(session.project, what.out, what.include)  # type: ignore[arg-type]
+            else:
+                from annotator.exchange import ade20k
 
-            yield from ade20k.export(session.project, what.out, what.include)  # type: ignore[arg-type]
+                yield from ade20k.export(session.project, what.out, what.include)  # type: ignore[arg-type]
+        except AnnotatorError as error:
+            raise AnnotatorError(str(error).replace(_FLAG, "")) from error
 
     return _start(session, "export", "Exporting", run, f"Exported to {what.out}.")
 
@@ -112,7 +118,7 @@ def _report(session: Session, job: Job, done: str) -> None:
             verb = "done" if done else "read"
             words = f"{done} {first.image}{others} could not be {verb}: {first.reason}".strip()
             # A scan tries broken files again each time: that is a note, and no news.
-            session.message.emit("error" if done else "info", words.rstrip(".") + ".")
+            session.message.emit("error" if done else "note", words.rstrip(".") + ".")
         elif done:
             session.message.emit("info", done)
 

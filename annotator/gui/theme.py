@@ -313,9 +313,10 @@ QPushButton#link {{ background: transparent; border: none; padding: 0; font-weig
 QPushButton#link:hover, QPushButton#link:focus {{ color: {t.accent}; }}
 QPushButton#link:disabled {{ color: {t.muted}; }}
 QLabel#pill {{ background: {t.raised}; color: {t.muted}; border-radius: 6px; padding: 4px 10px; }}
-QWidget#message {{ background: {t.raised}; border-bottom: 1px solid {t.line}; }}
+QWidget#message {{ background: {t.raised}; border: 1px solid {t.muted}; border-radius: 8px; }}
+QWidget#message[level="error"] {{ border-color: {t.no}; }}
 QWidget#message[level="error"] QLabel {{ color: {t.no}; }}
-QWidget#message[level="info"] QLabel {{ color: {t.text}; }}
+QWidget#message QLabel {{ color: {t.text}; }}
 QFrame#card {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 6px; }}
 QFrame#popover {{ background: {t.panel}; border: 1px solid {t.line}; border-radius: 8px; }}
 """

@@ -13,9 +13,11 @@ from annotator.gui import steps
 from annotator.gui.commands import Commands
 from annotator.gui.images_view import ImagesView
 from annotator.gui.session import Session
+from annotator.gui.words import plural
 from annotator.project import queries
 
 if TYPE_CHECKING:
+    from annotator.gui.item_models.vocabulary_forest import Chip, Forest
     from annotator.gui.overlay import Overlay
     from annotator.gui.popovers import ProposePopover, SegmentPopover
 
@@ -41,6 +43,7 @@ class Workspace(QWidget):
         self._session = session
         self._commands = commands
         self._facts: _Facts | None = None
+        self._words: dict[Chip, int] | None = None
         self._begun = False
         self.images = ImagesView(session, commands, self)
         self.vocabulary: QWidget | None = None
@@ -140,13 +143,19 @@ class Workspace(QWidget):
             if self.vocabulary is None:
                 from annotator.gui.vocabulary_view import VocabularyView
 
-                self.vocabulary = VocabularyView(self._session, self._commands, self)
-                self._stack.addWidget(self.vocabulary)
+                vocabulary = VocabularyView(self._session, self._commands, self)
+                vocabulary.loader.loaded.connect(self._count_words)
+                self.vocabulary = vocabulary
+                self._stack.addWidget(vocabulary)
             self._stack.setCurrentWidget(self.vocabulary)
             self.vocabulary.setFocus()
         else:
             self._stack.setCurrentWidget(self.images)
             self.images.setFocus()
+        self._tell()
+
+    def _count_words(self, forest: Forest) -> None:
+        self._words = forest.counts()
         self._tell()
 
     def _changed(self, kinds: frozenset[str]) -> None:
@@ -171,15 +180,22 @@ class Workspace(QWidget):
         status = facts.status
         decided = status["accepted"]
         if self._session.view == "vocabulary":
-            counts = f"{status['synsets']:,} synsets · {decided['synsets']:,} accepted"
+            # The same numbers as on the chips below.
+            words = self._words
+            counts = (
+                f"{plural(words['all'], 'synset')} · {words['accepted']:,} accepted"
+                if words is not None
+                else ""
+            )
         else:
-            counts = f"{status['images']:,} images · {facts.marks['reviewed']:,} reviewed"
+            counts = f"{plural(status['images'], 'image')} · {facts.marks['reviewed']:,} reviewed"
         self.counted.emit(self._session.project.path.name, counts)
         path, folder = self._session.project.path, self._session.project.folder
         # A project that is not beside its photos is named in full: nobody would look for it there.
         place = path.name if path.parent in (folder, folder.parent) else str(path)
         self.saved.emit(
-            f"{decided['tags']:,} tags, {decided['regions']:,} masks accepted · saved in {place}",
+            f"{plural(decided['tags'], 'tag')}, {plural(decided['regions'], 'mask')} accepted"
+            f" · saved in {place}",
             facts.undo or "",
             str(path),
         )

@@ -18,7 +18,7 @@ from annotator.project import queries
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """One consistent look at an image. ``proposed``: a model has looked at the folder."""
+    """One consistent look at an image. ``proposed``: a model has looked at it."""
 
     image: Image
     tags: list[Tag]
@@ -32,7 +32,7 @@ def read_facts(db: sqlite3.Connection, image_id: int) -> ImageFacts:
         queries.image(db, image_id),
         queries.tags(db, image_id, dropped=True),
         queries.regions(db, image_id),
-        queries.last_run(db, "propose") is not None,
+        next(queries.proposals(db, image_id=image_id), None) is not None,
     )
 
 

@@ -33,8 +33,8 @@ from annotator.gui.panels.evidence_row import (
 )
 from annotator.gui.panels.evidence_tile import EvidenceTile, Thumbs
 from annotator.gui.panels.evidence_widgets import Flow, PathLine, chip
-from annotator.gui.panels.merge_preview import plural
 from annotator.gui.session import Session
+from annotator.gui.words import plural
 
 #: Raw words and lemmas listed at most; the rest is counted.
 MOST_WORDS = 14

@@ -13,9 +13,10 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.records import MergePreview, Synset, Tag
 from annotator.gui.item_models.vocabulary_forest import Forest
 from annotator.gui.panels.evidence_tile import Thumbs
-from annotator.gui.panels.merge_preview import MergeCard, Mode, Plan, plural, touches
+from annotator.gui.panels.merge_preview import MergeCard, Mode, Plan, touches
 from annotator.gui.panels.merge_target import Target, TargetChooser
 from annotator.gui.session import Session
+from annotator.gui.words import plural
 
 _HINT = (
     "Two names for one thing? Select a synset and press <b>M</b>, or drag it onto another: "

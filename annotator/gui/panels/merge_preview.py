@@ -15,6 +15,7 @@ from annotator.gui.key_button import KeyButton
 from annotator.gui.panels.evidence_row import TileStrip
 from annotator.gui.panels.evidence_tile import Thumbs
 from annotator.gui.panels.evidence_widgets import Flow, chip
+from annotator.gui.words import plural
 
 Mode = Literal["merge", "move"]
 
@@ -41,11 +42,6 @@ class Plan:
         """The same with source and target exchanged."""
         assert self.target is not None
         return replace(self, sources=(self.target,), target=self.sources[0])
-
-
-def plural(count: int, noun: str) -> str:
-    """1 tag, 2 tags."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def touches(preview: MergePreview) -> str:

@@ -73,6 +73,12 @@ class RegionsPanel(QWidget):
             rect = self.rows.visualRect(self.model.index(row))
             self._area.ensureVisible(0, rect.center().y(), 0, rect.height())
 
+    def first(self) -> int | None:
+        """Id of the first undecided region, or of the first when all are decided."""
+        records = self.model.records
+        waits = (r.id for r in records if r.verdict == "unknown")
+        return next(waits, records[0].id if records else None)
+
     def step(self, after: int) -> int | None:
         """Id of the next undecided region after ``after``, from the top again."""
         records = self.model.records

@@ -115,5 +115,7 @@ class _WordBox(QLineEdit):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.left.emit()
+        elif event.text() == "+" and not self.text():
+            event.accept()  # the key that leads here, pressed again for the next word
         else:
             super().keyPressEvent(event)

@@ -9,9 +9,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from annotator.core.errors import AnnotatorError
+from annotator.core.records import Proposed
 from annotator.gui import images_actions
+from annotator.gui.canvas import image_facts
 from annotator.operations import synsets
-from annotator.project import queries
+from annotator.project import queries, store
 from annotator.project.project import Project
 
 Key = Qt.Key
@@ -160,6 +162,29 @@ def test_a_new_word_becomes_a_synset(bench) -> None:
     assert bench.view.tags.shown[0].source == "person"
 
 
+def test_plus_again_is_no_part_of_the_next_word(bench) -> None:
+    bench.press(Key.Key_D)
+    bench.press(Key.Key_Plus)
+    box = bench.view.tags.word.box
+    QTest.keyClicks(box, "+left+right")
+    assert box.text() == "left+right"
+
+
+def test_an_image_that_no_model_saw_asks_for_a_proposal(bench) -> None:
+    seen = bench.ids["a.jpg"]
+    other = bench.ids["d.jpg"]
+    with bench.session.project.read() as db:
+        assert image_facts.read_facts(db, other).proposed is False
+    project = bench.session.project
+    with project.write("proposals", "runs") as db:
+        said = store.Said(Proposed("dog", (0.9,)), "whole", 0, 0.9)
+        run = store.start_run(db, "propose", pack="fake")
+        store.add_run_images(db, run, [(seen, None, [said])])
+    with project.read() as db:
+        assert image_facts.read_facts(db, seen).proposed is True
+        assert image_facts.read_facts(db, other).proposed is False
+
+
 def test_dropped_words_are_shown_on_demand_and_can_be_accepted(bench) -> None:
     assert "1 word" in bench.view.tags.dropped.text()
     bench.view.tags.toggle_dropped()
@@ -177,7 +202,8 @@ def test_an_unreadable_image_says_why(bench) -> None:
     with bench.session.project.read() as db:
         error = queries.image(db, bench.ids["e_broken.jpg"]).error
     assert error is not None
-    assert error in bench.view.canvas.message
+    assert error[1:] in bench.view.canvas.message  # a sentence begins with a capital
+    assert "F5" in bench.view.canvas.message
     index = bench.view.left.model.index(4)
     assert error in index.data(Qt.ItemDataRole.ToolTipRole)
 

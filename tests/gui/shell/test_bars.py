@@ -162,6 +162,18 @@ def test_an_error_stays_and_a_note_goes(qtbot: QtBot, window: QMainWindow) -> No
     qtbot.waitUntil(lambda: not bar.isVisible())
 
 
+def test_a_message_moves_nothing_and_fits_its_words(qtbot: QtBot, window: QMainWindow) -> None:
+    bar = MessageBar(window)
+    bar.show_message("note", "Short.")
+    assert bar.sign.text() == "·"
+    short = bar.geometry()
+    bar.show_message("error", "A very long sentence about what went wrong. " * 20)
+    assert bar.width() > short.width()
+    assert bar.height() > short.height()
+    assert window.rect().contains(bar.geometry())
+    assert bar.text.height() >= bar.text.heightForWidth(bar.text.width())
+
+
 # --- popovers
 
 

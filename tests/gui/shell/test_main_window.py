@@ -304,6 +304,18 @@ def test_an_export_that_fails_is_one_sentence(
     assert window.messages.text.text() == said.args[1]
 
 
+def test_an_export_of_nothing_says_so_without_the_command_line(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, tmp_path: Path
+) -> None:
+    session = opened(photos)
+    for format_ in ("coco", "ade20k"):
+        with qtbot.waitSignal(session.message, timeout=20_000) as said:
+            steps.export(session, Export(format_, "accepted", tmp_path / f"out-{format_}"))
+        assert said.args[0] == "error"
+        assert "--" not in said.args[1]
+        qtbot.waitUntil(lambda: session.jobs.get("export") is None)
+
+
 def test_a_step_under_way_is_not_started_twice(
     qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
 ) -> None:

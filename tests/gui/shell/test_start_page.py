@@ -78,6 +78,29 @@ def test_cards_open_and_forget(qtbot: QtBot) -> None:
     assert forgotten.args == ["/b.annot"]
 
 
+def test_a_long_path_leaves_room_for_the_button_that_forgets_it(qtbot: QtBot) -> None:
+    page = StartPage()
+    qtbot.addWidget(page)
+    page.resize(1000, 700)
+    page.show()
+    long = f"/disk/{'a-long-name/' * 30}b.annot"
+    for _ in range(2):  # when it is opened, and again when the list changes
+        page.show_recent([(Recent(long, "/b", None, NOW.isoformat()), False)] * 3)
+    for card in page.findChildren(RecentCard)[-3:]:
+        assert card.height() >= card.minimumSizeHint().height()
+        remove = next(b for b in card.findChildren(QPushButton) if b.text() == "Remove")
+        qtbot.waitUntil(lambda remove=remove: not remove.visibleRegion().isEmpty())
+        right = remove.mapTo(page, remove.rect().bottomRight())
+        assert page.rect().contains(right)
+        assert long in {label.toolTip() for label in card.findChildren(QLabel)}
+
+
+def test_the_buttons_say_their_keys(qtbot: QtBot) -> None:
+    page = StartPage()
+    qtbot.addWidget(page)
+    assert (page.folder.key, page.project.key) == ("Ctrl O", "Ctrl Shift O")
+
+
 def test_the_start_page_asks(qtbot: QtBot) -> None:
     page = StartPage()
     qtbot.addWidget(page)

@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from annotator import cli_parser
 from annotator.cli_output import Output
@@ -95,11 +96,18 @@ def _log() -> Path:
 
 
 def _forgiving_streams() -> None:
-    """A file name that the terminal cannot show is escaped instead of ending the program."""
+    """A file name that the terminal cannot show is escaped instead of ending the program, and
+    what is said to a closed stream (``>&-``) is lost."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _one_line(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TextIO
 
-from annotator.core.errors import Cancelled
+from annotator.core.errors import AnnotatorError, Cancelled
 from annotator.core.records import Failure, Progress
 
 KEPT = "What is done is kept; run the same command again to go on."
@@ -32,7 +33,18 @@ class Output:
 
     def result(self, document: Any, text: str) -> None:
         """The command's one answer: ``document`` with --json, else ``text``."""
-        print(json.dumps(document, indent=2, allow_nan=False) if self.as_json else text)
+        try:
+            shown = json.dumps(document, indent=2, allow_nan=False) if self.as_json else text
+            print(shown, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # Python would try again when it ends, and say so in its own way.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise AnnotatorError(
+                f"The answer could not be written to where it was sent ({error.strerror}); what "
+                "the command did is done."
+            ) from error
 
     def remark(self, text: str) -> None:
         """Something worth knowing beside the answer."""

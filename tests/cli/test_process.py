@@ -67,6 +67,27 @@ def test_a_reader_that_stops_early_is_no_error(project: Path) -> None:
         assert process.wait() == 141
 
 
+def shell(redirected: str, project: Path) -> subprocess.CompletedProcess[str]:
+    command = f'"$0" -m annotator status --json "$1" {redirected}'
+    words = ["sh", "-c", command, sys.executable, str(project)]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_an_answer_that_finds_no_room_is_one_sentence(project: Path) -> None:
+    done = shell(">/dev/full", project)
+    assert done.returncode == 1
+    assert done.stderr.startswith("annotator: error: The answer could not be written")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closed streams of a POSIX shell")
+def test_a_closed_stream_is_no_error(project: Path) -> None:
+    for closed in (">&-", "2>&-"):
+        done = shell(closed, project)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("words", "opened"),
     [

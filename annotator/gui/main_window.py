@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import shiboken6
-from PySide6.QtCore import QSettings, Qt, Signal, SignalInstance
+from PySide6.QtCore import QPoint, QRect, QSettings, Qt, QTimer, Signal, SignalInstance
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -75,7 +75,7 @@ class MainWindow(QMainWindow):
         self._own_commands = self.commands.keep()
 
         self.top = TopBar(self.commands, self)
-        self.messages = MessageBar(self, below=self.top)
+        self.messages = MessageBar(self, self._message_area)
         self.status = StatusLine(self)
         self.status.undo_wanted.connect(lambda: self.commands.run("undo"))
         self.start = StartPage(self)
@@ -193,6 +193,7 @@ class MainWindow(QMainWindow):
         self.workspace.images.first_image_painted.connect(shown.set)
         self.workspace.images.first_image_painted.connect(self.first_image_painted)
         session.view_changed.connect(self.top.show_view)
+        session.view_changed.connect(lambda: QTimer.singleShot(0, self, self.messages.place))
         self.status.show()
         self.top.show_project(project.path.name, "")
         self.top.show_view(session.view)
@@ -311,6 +312,11 @@ class MainWindow(QMainWindow):
     def _choose_view(self, view: str) -> None:
         if self.session is not None:
             self.session.select_view("vocabulary" if view == "vocabulary" else "images")
+
+    def _message_area(self) -> QRect:
+        """The middle column: there it lies over an image, not over a search box or a list."""
+        middle = self.workspace.middle if self.workspace is not None else self.stack
+        return QRect(middle.mapTo(self, QPoint()), middle.size())
 
     # --- events
 

@@ -1,8 +1,10 @@
-"""A line that floats below the top bar and says what happened; never a dialog."""
+"""A line that floats over the middle and says what happened; never a dialog."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from collections.abc import Callable
+
+from PySide6.QtCore import QRect, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 #: A note goes by itself; an error stays until it is closed or replaced.
@@ -17,12 +19,12 @@ class MessageBar(QWidget):
     """``show_message("error", "…")``; hidden while there is nothing to say.
 
     It lies over what is below, so that nothing moves under the pointer when it comes and goes.
+    ``area``: where it may be, in ``parent``; all of that by default.
     """
 
-    def __init__(self, parent: QWidget, below: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget, area: Callable[[], QRect] | None = None) -> None:
         super().__init__(parent)
-        self._over = parent
-        self._below = below
+        self._area = area or parent.rect
         self.setObjectName("message")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.sign = QLabel(self)
@@ -63,13 +65,10 @@ class MessageBar(QWidget):
             self._timer.start()
 
     def place(self) -> None:
-        """In the middle, below whatever ``below`` is; again whenever the window changes."""
-        across = self._over.width()
-        most = min(_WIDTH, across - 2 * _EDGE)
+        """At the top of its area, in the middle; again whenever that changes."""
+        area = self._area()
         words = self.text.fontMetrics().horizontalAdvance(self.text.text())
         beside = self.sign.sizeHint().width() + self._close.sizeHint().width()
-        width = min(most, words + beside + _MARGINS)
-        height = self._row.totalHeightForWidth(width)
-        below = self._below
-        top = below.height() if below is not None and not below.isHidden() else 0
-        self.setGeometry((across - width) // 2, top + _EDGE, width, height)
+        width = min(_WIDTH, area.width() - 2 * _EDGE, words + beside + _MARGINS)
+        left = area.left() + (area.width() - width) // 2
+        self.setGeometry(left, area.top() + _EDGE, width, self._row.totalHeightForWidth(width))

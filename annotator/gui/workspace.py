@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QStackedLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedLayout, QWidget
 
 from annotator.core.records import Synset
 from annotator.gui import steps
@@ -66,6 +66,14 @@ class Workspace(QWidget):
 
     def _follow_scan(self, _: object = None) -> None:
         self.images.left.set_scanning(self._session.jobs.get("scan") is not None)
+
+    @property
+    def middle(self) -> QWidget:
+        """The column between the lists, of the view that is shown."""
+        view = self._stack.currentWidget() or self.images
+        columns = view.findChild(QSplitter)
+        middle = None if columns is None else columns.widget(1)
+        return middle or view
 
     def dismiss(self) -> None:
         """Before it goes: the popovers belong to the window and go with it."""

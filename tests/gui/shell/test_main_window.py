@@ -135,6 +135,23 @@ def test_the_views_by_key_and_by_button(
     qtbot.waitUntil(lambda: session.idle)
 
 
+def test_a_message_lies_over_the_middle_column(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
+) -> None:
+    session = opened(photos)
+    for view in ("images", "vocabulary"):
+        session.select_view(view)  # type: ignore[arg-type]
+        session.message.emit("error", "Something long was wrong with that file. " * 5)
+        assert window.workspace is not None
+        middle = window._message_area()
+        assert middle.width() == window.workspace.middle.width()
+        qtbot.waitUntil(lambda area=middle: area.contains(window.messages.geometry()))
+    for size in ((1500, 800), (1000, 700)):
+        window.resize(*size)
+        qtbot.waitUntil(lambda: window._message_area().contains(window.messages.geometry()))
+    qtbot.waitUntil(lambda: session.idle)
+
+
 def test_undo_by_key_and_by_click(
     qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, press: Press
 ) -> None:

@@ -108,6 +108,9 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
         raise
+    except UnicodeDecodeError as error:
+        # SQLite does not look into text; Python finds the broken letters when it reads them.
+        raise damaged(path, "some of its text is unreadable") from error
     except sqlite3.DatabaseError as error:
         sentence = _sentence(path, error)
         if sentence is None:
@@ -136,5 +139,7 @@ def _sentence(path: Path, error: sqlite3.DatabaseError) -> AnnotatorError | None
             )
         case sqlite3.SQLITE_INTERRUPT:
             return Cancelled(f"{path} was closed.")
+        case _ if "Could not decode to UTF-8" in str(error):
+            return damaged(path, "some of its text is unreadable")
         case _:
             return None

@@ -117,6 +117,24 @@ def test_damage_found_later_is_said_too(made) -> None:
         queries.tags(db, made.images[0])
 
 
+def test_broken_letters_are_damage(made) -> None:
+    """SQLite itself sees nothing wrong with them."""
+    with made.project.write("synsets") as db:
+        db.execute("UPDATE synsets SET name = CAST(x'66ff6f' AS TEXT) WHERE id = ?", (made.dog,))
+    damage = pytest.raises(AnnotatorError, match=r"my\.annot is damaged")
+    with damage, made.project.read() as db:
+        queries.vocabulary(db)
+
+
+def test_a_broken_schema_is_damage(made) -> None:
+    path = made.project.path
+    made.project.close()
+    whole = path.read_bytes()
+    assert whole.count(b"CREATE TABLE images") == 1
+    path.write_bytes(whole.replace(b"CREATE TABLE images", b"CREATE TABLE \xff\xfeages"))
+    refused(path, "is damaged")
+
+
 OPEN = """
 import os
 import sys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,20 +38,27 @@ class Models:
 
     def tagger(self) -> Tagger:
         found = self.pack().tagger()
-        self._loaded.add("tagger")
+        self._ready("tagger")
         return found
 
     def embedder(self) -> TextEmbedder:
         found = self.pack().embedder()
-        self._loaded.add("embedder")
+        self._ready("embedder")
         return found
 
     def grounder(self) -> Grounder:
         found = self.pack().grounder()
-        self._loaded.add("grounder")
+        self._ready("grounder")
         return found
 
     def refiner(self) -> Refiner:
         found = self.pack().refiner()
-        self._loaded.add("refiner")
+        self._ready("refiner")
         return found
+
+    def _ready(self, role: str) -> None:
+        if role not in self._loaded:
+            self._loaded.add(role)
+            # What a model brings stays. Looking through all of it for garbage would hold up the
+            # window each time, with PyTorch for a tenth of a second and more.
+            gc.freeze()

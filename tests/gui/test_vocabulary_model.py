@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex
 from PySide6.QtTest import QAbstractItemModelTester
 
@@ -91,6 +93,13 @@ def test_counts_leave_inner_synsets_out() -> None:
         "rare": 2,
     }
     assert animals().counts("couch")["all"] == 1
+
+
+def test_an_inner_synset_counts_once_it_is_decided() -> None:
+    forest = animals()
+    decided = [replace(s, verdict="accepted") for s in forest.synsets.values()]
+    counts = grow(decided).counts()
+    assert counts["all"] == counts["accepted"] == len(decided) > forest.counts()["all"]
 
 
 def test_a_filter_keeps_the_way_to_every_match() -> None:

@@ -81,11 +81,11 @@ class Forest:
         return Shown(children, {i: self.parents[i] for i in keep}, rows, matches)
 
     def counts(self, text: str = "") -> dict[Chip, int]:
-        """How many synsets each chip shows; inner ones are not counted under "all"."""
+        """How many synsets each chip shows; "all" counts an inner one when a person decided it."""
         words = text.casefold().split()
         found = [s for i, s in self.synsets.items() if all(w in self.texts[i] for w in words)]
         counts = {chip: sum(in_chip(s, chip) for s in found) for chip in CHIPS}
-        counts["all"] = sum(not s.inner for s in found)
+        counts["all"] = sum(not s.inner or s.verdict != "unknown" for s in found)
         return counts
 
     def above(self, synset_id: int) -> list[int]:

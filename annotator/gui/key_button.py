@@ -59,7 +59,7 @@ class KeyButton(QPushButton):
         self.update()
 
     def sizeHint(self) -> QSize:
-        pad = 7 if self._small else 10
+        pad = 7 if self._small else 9
         return QSize(sum(self._widths()) + 2 * pad, 20 if self._small else 28)
 
     def minimumSizeHint(self) -> QSize:

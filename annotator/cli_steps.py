@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.cli_output import NOTHING_WRITTEN, Output, duration, facts, table
-from annotator.core.errors import AnnotatorError, Cancelled
+from annotator.core.errors import AnnotatorError, Cancelled, NothingToExport
 from annotator.core.records import Progress, Synset
 
 if TYPE_CHECKING:
@@ -212,7 +212,12 @@ def _export(
     what: str,
 ) -> int:
     with _opened(words.project) as project:
-        result = out.drive(steps(project), NOTHING_WRITTEN)
+        try:
+            result = out.drive(steps(project), NOTHING_WRITTEN)
+        except NothingToExport as error:
+            if not error.remedy:
+                raise
+            raise AnnotatorError(f"{str(error).rstrip('.')} ({error.remedy}).") from error
     out.failures(result)
     if result["unreviewed"]:
         out.remark(

@@ -20,5 +20,16 @@ class NameTaken(AnnotatorError):
         self.synset_id = synset_id
 
 
+class NothingToExport(AnnotatorError):
+    """No decision, or no mask, may leave yet.
+
+    ``remedy`` is what the command line adds: the option or command that helps ("" for none).
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
 class Cancelled(AnnotatorError):
     """The person stopped the work; what was finished is kept."""

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from annotator import __version__
 from annotator.core import images, masks
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, NothingToExport
 from annotator.core.paths import there
 from annotator.core.records import Failure, Image, Progress, Synset
 from annotator.exchange import selection
@@ -302,15 +302,16 @@ def _is_ours(out: Path) -> bool:
         return False
 
 
-def _no_masks(include: Include) -> AnnotatorError:
+def _no_masks(include: Include) -> NothingToExport:
     if include == "accepted":
-        return AnnotatorError(
+        return NothingToExport(
             "No mask has been accepted yet, so there is nothing to export: accept some masks "
-            "first, or include those that are only proposed (--include proposed)."
+            "first, or include those that are only proposed.",
+            "--include proposed",
         )
-    return AnnotatorError(
-        "The project has no masks, so there is nothing to export: draw them first "
-        "(annotator segment PROJECT)."
+    return NothingToExport(
+        "The project has no masks, so there is nothing to export: draw them first.",
+        "annotator segment PROJECT",
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, NothingToExport
 from annotator.core.records import Failure, Image, Region, Synset, Tag, Verdict
 from annotator.project import queries
 from annotator.project.check import missing_images
@@ -123,13 +123,14 @@ def require_place(project: Project, out: Path, include: str) -> None:
         raise AnnotatorError(f"{out} is the project itself; choose another name for the export.")
 
 
-def nothing_to_export(include: Include) -> AnnotatorError:
+def nothing_to_export(include: Include) -> NothingToExport:
     if include == "accepted":
-        return AnnotatorError(
+        return NothingToExport(
             "Nothing has been accepted or rejected yet, so there is nothing to export: review "
-            "some images first, or include what is only proposed (--include proposed)."
+            "some images first, or include what is only proposed.",
+            "--include proposed",
         )
-    return AnnotatorError("The project has no readable images, so there is nothing to export.")
+    return NothingToExport("The project has no readable images, so there is nothing to export.")
 
 
 def _reviewed(tags: list[Tag], regions: list[Region]) -> bool:

@@ -23,6 +23,9 @@ from annotator.gui.overlay import Overlay
 
 _COMMAND = Qt.ItemDataRole.UserRole
 _HIDDEN = frozenset({"palette"})
+#: Height of a row in pixels, and how many are shown before the list scrolls.
+_ROW = 32
+_MOST = 12
 
 
 def matches(commands: Iterable[Command], text: str) -> list[Command]:
@@ -64,7 +67,6 @@ class Palette(Overlay):
         self.list.setItemDelegate(_Row(self.list))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setUniformItemSizes(True)
-        self.list.setFixedHeight(384)
         self.list.clicked.connect(self._run)
         self.nothing = QLabel("No action has these words.", self)
         self.nothing.setObjectName("hint")
@@ -109,6 +111,8 @@ class Palette(Overlay):
             self._model.appendRow(item)
         self.nothing.setVisible(self._model.rowCount() == 0)
         self.list.setVisible(self._model.rowCount() > 0)
+        self.list.setFixedHeight(_ROW * min(_MOST, max(1, self._model.rowCount())))
+        self.adjustSize()
         self._choose(0)
 
     def _choose(self, row: int) -> None:
@@ -127,7 +131,7 @@ class _Row(QStyledItemDelegate):
     def sizeHint(
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> QSize:
-        return QSize(0, 32)
+        return QSize(0, _ROW)
 
     def paint(
         self,

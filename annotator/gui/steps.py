@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.core.errors import AnnotatorError
 from annotator.core.records import Progress
 from annotator.gui.jobs import Factory, Job
 from annotator.gui.session import Session
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 #: A scan makes way for the first image on screen, but never for longer, in seconds.
 _FIRST_S = 1.0
-#: What the command line calls the wider choice of an export; the window has a box for it.
-_FLAG = " (--include proposed)"
 
 
 def scan(
@@ -73,17 +70,14 @@ def export(session: Session, what: Export) -> Job | None:
     """Write the files."""
 
     def run() -> Iterator[Progress]:
-        try:
-            if what.format == "coco":
-                from annotator.exchange import coco
+        if what.format == "coco":
+            from annotator.exchange import coco
 
-                yield from coco.export(session.project, what.out, what.include)  # type: ignore[arg-type]
-            else:
-                from annotator.exchange import ade20k
+            yield from coco.export(session.project, what.out, what.include)  # type: ignore[arg-type]
+        else:
+            from annotator.exchange import ade20k
 
-                yield from ade20k.export(session.project, what.out, what.include)  # type: ignore[arg-type]
-        except AnnotatorError as error:
-            raise AnnotatorError(str(error).replace(_FLAG, "")) from error
+            yield from ade20k.export(session.project, what.out, what.include)  # type: ignore[arg-type]
 
     return _start(session, "export", "Exporting", run, f"Exported to {what.out}.")
 

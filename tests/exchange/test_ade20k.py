@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as Pillow
 
 from annotator.core import images
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, NothingToExport
 from annotator.exchange import ade20k
 from annotator.exchange.ade20k import unique_stems
 from annotator.operations import regions
@@ -195,10 +195,12 @@ def test_a_file_is_refused(room: Any, tmp_path: Path) -> None:
 def test_no_accepted_mask_says_what_to_do(made: Any, tmp_path: Path) -> None:
     made.image("a.jpg")
     made.tag("a.jpg", "dog")
-    with pytest.raises(AnnotatorError, match="--include proposed"):
+    with pytest.raises(NothingToExport, match="only proposed") as refused:
         run(ade20k.export(made.project, tmp_path / "out"))
-    with pytest.raises(AnnotatorError, match="annotator segment"):
+    assert refused.value.remedy == "--include proposed"
+    with pytest.raises(NothingToExport, match="draw them first") as refused:
         run(ade20k.export(made.project, tmp_path / "out", "proposed"))
+    assert refused.value.remedy == "annotator segment PROJECT"
     assert not (tmp_path / "out").exists()
 
 

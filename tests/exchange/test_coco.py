@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from annotator.core import masks
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, NothingToExport
 from annotator.core.records import Failure
 from annotator.exchange import coco
 from annotator.operations import regions, synsets, tags
@@ -186,8 +186,9 @@ def test_a_damaged_mask_is_named(pets: Any, tmp_path: Path) -> None:
 def test_nothing_decided_is_an_error_that_says_what_to_do(made: Any, tmp_path: Path) -> None:
     made.image("a.jpg")
     made.tag("a.jpg", "dog")
-    with pytest.raises(AnnotatorError, match="--include proposed"):
+    with pytest.raises(NothingToExport, match="only proposed") as refused:
         run(coco.export(made.project, tmp_path / "coco.json"))
+    assert refused.value.remedy == "--include proposed"
     assert not (tmp_path / "coco.json").exists()
 
 

@@ -119,3 +119,13 @@ def test_words_of_nothing_say_so(bench: Bench, press: Press) -> None:
     assert bench.palette.nothing.isVisible()
     press(bench.window, Qt.Key.Key_Return)
     assert bench.done == []
+
+
+def test_the_list_is_as_tall_as_what_it_holds(bench: Bench) -> None:
+    palette = bench.palette
+    palette.open()
+    all_of_them = palette.list.height()
+    palette.field.setText(palette.titles()[0])
+    assert len(palette.titles()) == 1
+    assert palette.list.height() < all_of_them
+    assert palette.list.viewport().height() >= palette.list.sizeHintForRow(0)

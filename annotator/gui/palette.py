@@ -67,6 +67,7 @@ class Palette(Overlay):
         self.list.setItemDelegate(_Row(self.list))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setUniformItemSizes(True)
+        self.list.setFrameShape(QListView.Shape.NoFrame)
         self.list.clicked.connect(self._run)
         self.nothing = QLabel("No action has these words.", self)
         self.nothing.setObjectName("hint")

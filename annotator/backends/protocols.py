@@ -6,13 +6,13 @@ Images are uint8[H, W, 3] RGB arrays, as decoded by ``annotator.core.images``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from annotator.core.records import Proposed
+from annotator.core.records import Answer, Strategy, Usage
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -21,15 +21,28 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a Tagger answers. ``top``: labels per crop of a classifier; the other fields are for
-    models that generate text, and a classifier, which is deterministic, ignores them."""
+    """How a Tagger answers. ``top``: labels per crop of a classifier, which is deterministic and
+    ignores the rest.
+
+    For models that generate text, with the defaults of LLM2Labels, appendix D: ``samples`` drawn
+    for each crop at ``temperature`` from the ``nucleus`` (the smallest set of tokens whose
+    probabilities add up to it, eq. 2), tokens that the reply has already made less likely by
+    ``repetition_penalty``, at most ``max_tokens`` new ones, no length penalty. ``seeds``: one for
+    each image of the call; sample i of an image depends on (seed, i) and not on the batch it is
+    in. ``strategy``: how labels are read out of a reply. ``correction``: a second prompt, asked
+    with the labels of the first answer put in for "{labels}" (self-correction, section 3.3.1);
+    "" asks once.
+    """
 
     top: int = 10
     samples: int = 1
     temperature: float = 0.3
     nucleus: float = 0.9
+    repetition_penalty: float = 2.0
+    max_tokens: int = 100
     seeds: tuple[int, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    strategy: Strategy = "list"
+    correction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +78,10 @@ class Tagger(Protocol):
 
     def propose(
         self, images: Sequence[Pixels], prompt: str, sampling: Sampling
-    ) -> list[list[list[Proposed]]]:
-        """Labels as [image][sample][label], most probable first. ``prompt`` is ignored by
-        classifiers. Raises AnnotatorError when the model cannot answer."""
+    ) -> list[list[Answer]]:
+        """Answers as [image][sample]. A classifier gives one sample, its labels most probable
+        first, and ignores ``prompt``. A reply that cannot be read is an Answer with a failure;
+        AnnotatorError is for a model that cannot answer at all."""
         ...
 
 
@@ -84,7 +98,7 @@ class PreparingTagger(Tagger, Protocol):
 
     def answer(
         self, prepared: Sequence[Pixels], prompt: str, sampling: Sampling
-    ) -> list[list[list[Proposed]]]:
+    ) -> list[list[Answer]]:
         """As ``propose``, for prepared images."""
         ...
 
@@ -147,8 +161,36 @@ class LanguageModel(Protocol):
     @property
     def id(self) -> str: ...
 
-    def complete(self, messages: Sequence[Mapping[str, str]], schema: Any = None) -> str: ...
+    @property
+    def context(self) -> int:
+        """Tokens that question and answer may have together."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Tokens of a text, exactly or rather too many."""
+        ...
+
+    def complete(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        schema: Mapping[str, Any] | None = None,
+        *,
+        max_tokens: int = 1024,
+    ) -> str:
+        """The reply to a conversation of {"role": "system" | "user" | "assistant", "content"},
+        the most probable one: asked again it is the same. ``schema``: a JSON schema that the
+        reply should follow, where the model can be held to one; the caller checks. Raises
+        AnnotatorError when the model cannot answer."""
+        ...
 
     def score(self, prompt: str, options: Sequence[str]) -> Floats:
-        """float32[n]: log-probability of each option after the prompt."""
+        """float32[n]: log-probability of each option after the prompt, summed over its tokens.
+        Raises AnnotatorError when the model cannot tell."""
         ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A model that knows what its answers took so far, since it was built."""
+
+    def usage(self) -> Usage: ...

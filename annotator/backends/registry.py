@@ -7,49 +7,34 @@ from __future__ import annotations
 
 import importlib
 import threading
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from annotator.backends.protocols import Grounder, Refiner, Tagger, TextEmbedder
-from annotator.backends.weights import WeightFile
+from annotator.backends import manifest
+from annotator.backends.manifest import ADAPTERS, ROLES, SERVED, TALKING, Prompt, RoleSpec
+from annotator.backends.protocols import (
+    Grounder,
+    LanguageModel,
+    Refiner,
+    Tagger,
+    TextEmbedder,
+)
 from annotator.core.errors import AnnotatorError
 from annotator.core.paths import shipped
 
-#: kind -> "module:factory". A factory takes a RoleSpec and returns an adapter.
-ADAPTERS: dict[str, str] = {
-    "imagenet-tagger": "annotator.backends.starter:tagger",
-    "imagenet-grounder": "annotator.backends.starter:grounder",
-    "minilm": "annotator.backends.minilm:embedder",
-    "grabcut": "annotator.backends.refiners:grabcut",
-    "pamr": "annotator.backends.refiners:pamr",
-    "pamr-grabcut": "annotator.backends.refiners:pamr_grabcut",
-}
-ROLES = ("tagger", "embedder", "grounder", "refiner")
-_REQUIRED = {"kind": str, "model": str, "licence": str, "size_bytes": int, "memory_mb": int}
-_OPTIONAL = {"package": str, "file": str, "sha256": str, "source": str, "options": dict}
-
-
-@dataclass(frozen=True, slots=True)
-class RoleSpec:
-    """What a manifest says of one role. ``file`` is None for a role without weights."""
-
-    role: str
-    kind: str
-    model: str
-    licence: str
-    size_bytes: int
-    memory_mb: int
-    source: str = ""
-    file: WeightFile | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """Name and SHA-256 prefix, as in runs and cache keys; no model is loaded for it."""
-        return self.model if self.file is None else f"{self.model}@{self.file.sha256[:12]}"
+__all__ = [
+    "ADAPTERS",
+    "ROLES",
+    "Pack",
+    "Prompt",
+    "RoleSpec",
+    "describe",
+    "list_packs",
+    "load_pack",
+    "user_models",
+    "verify",
+]
 
 
 class Pack:
@@ -71,12 +56,42 @@ class Pack:
     def has(self, role: str) -> bool:
         return role in self.specs
 
+    @property
+    def talks(self) -> bool:
+        """Whether its tagger draws its answers: it is prompted, and asked several times."""
+        return "tagger" in self.specs and self.specs["tagger"].kind in TALKING
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """What its tagger can be asked, the default first; none for a classifier."""
+        return self.specs["tagger"].prompts if "tagger" in self.specs else ()
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Addresses that images or words are sent to when the pack is used; none for models that
+        run here."""
+        urls = (
+            str(spec.options.get("base_url", ""))
+            for spec in self.specs.values()
+            if spec.kind in SERVED
+        )
+        return tuple(dict.fromkeys(urls))
+
     def models(self) -> dict[str, str]:
-        """Role -> model id, without loading anything."""
+        """Role -> model id, without loading anything. Raises AnnotatorError when a folder of
+        weights is not there."""
         return {role: spec.id for role, spec in self.specs.items()}
+
+    def model_id(self, role: str) -> str:
+        """The model id of one role, as ``models`` has it. Raises AnnotatorError too when the pack
+        lacks the role."""
+        return self._spec(role).id
 
     def tagger(self) -> Tagger:
         return cast(Tagger, self._build("tagger"))
+
+    def language_model(self) -> LanguageModel:
+        return cast(LanguageModel, self._build("language_model"))
 
     def embedder(self) -> TextEmbedder:
         return cast(TextEmbedder, self._build("embedder"))
@@ -87,13 +102,17 @@ class Pack:
     def refiner(self) -> Refiner:
         return cast(Refiner, self._build("refiner"))
 
-    def _build(self, role: str) -> object:
+    def _spec(self, role: str) -> RoleSpec:
         spec = self.specs.get(role)
         if spec is None:
             raise AnnotatorError(
                 f"The pack {self.name} has no {role}: choose another pack, or add a "
                 f"[roles.{role}] section to {self.path}."
             )
+        return spec
+
+    def _build(self, role: str) -> object:
+        spec = self._spec(role)
         with self._lock:
             if role not in self._built:
                 self._built[role] = self._adapter(spec)
@@ -135,7 +154,8 @@ def load_pack(name: str | Path) -> Pack:
             known = ", ".join(found) or "none"
             raise AnnotatorError(f"There is no pack named {name}: choose one of {known}.")
         path = found[str(name)]
-    return _read(path.expanduser())
+    read = manifest.read(path.expanduser(), _manifests())
+    return Pack(read.name, read.title, read.description, read.path, read.roles)
 
 
 def describe(name: str | Path) -> dict[str, Any]:
@@ -154,19 +174,22 @@ def verify(name: str | Path) -> list[tuple[str, str, bool, str]]:
     """(role, file, ok, message) of each role of a pack, hashes compared."""
     rows = []
     for role, spec in load_pack(name).specs.items():
-        if spec.file is None:
-            rows.append((role, "", True, "needs no weights"))
+        weights = spec.file or spec.folder
+        if weights is None:
+            served = spec.kind in SERVED
+            rows.append((role, "", True, "is on a server" if served else "needs no weights"))
             continue
         try:
-            rows.append((role, str(spec.file.check()), True, "SHA-256 matches"))
+            rows.append((role, str(weights.check()), True, weights.proof))
         except AnnotatorError as error:
-            rows.append((role, spec.file.file, False, str(error)))
+            rows.append((role, weights.name, False, str(error)))
     return rows
 
 
 def _describe_role(spec: RoleSpec) -> dict[str, Any]:
+    weights = spec.file or spec.folder
     facts: dict[str, Any] = {
-        "id": spec.id,
+        "id": None,
         "kind": spec.kind,
         "model": spec.model,
         "source": spec.source,
@@ -174,16 +197,20 @@ def _describe_role(spec: RoleSpec) -> dict[str, Any]:
         "size_bytes": spec.size_bytes,
         "memory_mb": spec.memory_mb,
         "package": None,
-        "file": None,
+        "file": weights.name if weights is not None else None,
         "sha256": None,
+        "server": spec.options.get("base_url") if spec.kind in SERVED else None,
+        "prompts": [one.name for one in spec.prompts],
         "present": True,
     }
     if spec.file is not None:
-        facts |= {"package": spec.file.package, "file": spec.file.file, "sha256": spec.file.sha256}
-        try:
-            spec.file.locate()
-        except AnnotatorError:
-            facts["present"] = False
+        facts |= {"package": spec.file.package, "sha256": spec.file.sha256}
+    try:
+        if weights is not None:
+            weights.locate()
+        facts["id"] = spec.id
+    except AnnotatorError:
+        facts["present"] = False
     return facts
 
 
@@ -195,60 +222,3 @@ def _manifests() -> dict[str, Path]:
             # A person's manifest never shadows a shipped one: a run's pack name stays true.
             found.setdefault(path.stem, path)
     return found
-
-
-def _read(path: Path) -> Pack:
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AnnotatorError(
-            f"The pack manifest {path} cannot be read ({error.strerror}): check the path."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise AnnotatorError(
-            f"The pack manifest {path} is not valid TOML ({error}): correct it."
-        ) from error
-    roles = data.get("roles")
-    if not isinstance(roles, dict) or not roles:
-        raise AnnotatorError(f"The pack manifest {path} has no [roles.…] section: add one.")
-    specs = {role: _role(path, role, facts) for role, facts in roles.items()}
-    name = str(data.get("name", path.stem))
-    return Pack(name, str(data.get("title", name)), str(data.get("description", "")), path, specs)
-
-
-def _role(path: Path, role: str, facts: Any) -> RoleSpec:
-    def fault(what: str) -> AnnotatorError:
-        return AnnotatorError(f"The pack manifest {path}, section [roles.{role}]: {what}.")
-
-    if role not in ROLES:
-        raise fault(f"there is no such role; the roles are {', '.join(ROLES)}")
-    if not isinstance(facts, dict):
-        raise fault("it must be a table")
-    for key, kind in _REQUIRED.items():
-        if key not in facts:
-            raise fault(f"the key {key} is missing")
-        if not isinstance(facts[key], kind) or isinstance(facts[key], bool):
-            raise fault(f"the key {key} must be {'a text' if kind is str else 'a whole number'}")
-    for key, value in facts.items():
-        if key in _REQUIRED:
-            continue
-        if key not in _OPTIONAL or not isinstance(value, _OPTIONAL[key]):
-            raise fault(f"the key {key} is not known here, or has a value of the wrong type")
-    if facts["kind"] not in ADAPTERS:
-        raise fault(f"kind {facts['kind']} is not one of {', '.join(ADAPTERS)}")
-    file = None
-    if "file" in facts:
-        if "sha256" not in facts:
-            raise fault("a file needs its sha256")
-        file = WeightFile(facts["file"], facts["sha256"], facts.get("package"), path.parent)
-    return RoleSpec(
-        role=role,
-        kind=facts["kind"],
-        model=facts["model"],
-        licence=facts["licence"],
-        size_bytes=facts["size_bytes"],
-        memory_mb=facts["memory_mb"],
-        source=facts.get("source", ""),
-        file=file,
-        options=facts.get("options", {}),
-    )

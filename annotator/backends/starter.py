@@ -10,7 +10,7 @@ import numpy as np
 from annotator.backends.class_rows import ClassRows, classes
 from annotator.backends.efficientnet import Network, network
 from annotator.backends.protocols import Floats, Pixels, Sampling, TagText, TextEmbedder
-from annotator.core.records import Proposed
+from annotator.core.records import Answer, Proposed
 
 if TYPE_CHECKING:
     from annotator.backends.registry import Pack, RoleSpec
@@ -49,18 +49,18 @@ class ImageNetTagger:
         prepared: Sequence[Pixels],
         prompt: str,  # noqa: ARG002 - a classifier is not asked
         sampling: Sampling,
-    ) -> list[list[list[Proposed]]]:
+    ) -> list[list[Answer]]:
         """The ``sampling.top`` most probable classes of each prepared image; ties go to the lower
         class index."""
-        answers: list[list[list[Proposed]]] = []
+        answers: list[list[Answer]] = []
         for start in range(0, len(prepared), self.batch):
             rows = self._net.probabilities(np.stack(prepared[start : start + self.batch]))
-            answers.extend([self._labels(row, sampling.top)] for row in rows)
+            answers.extend([Answer(tuple(self._labels(row, sampling.top)))] for row in rows)
         return answers
 
     def propose(
         self, images: Sequence[Pixels], prompt: str, sampling: Sampling
-    ) -> list[list[list[Proposed]]]:
+    ) -> list[list[Answer]]:
         return self.answer([self.prepare(image) for image in images], prompt, sampling)
 
     def _labels(self, row: Floats, top: int) -> list[Proposed]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from annotator.core.errors import AnnotatorError
@@ -24,6 +26,16 @@ class WeightFile:
     sha256: str
     package: str | None = None
     base: Path = Path()
+
+    @property
+    def name(self) -> str:
+        """The file as the manifest names it."""
+        return self.file
+
+    @property
+    def proof(self) -> str:
+        """What a successful ``check`` shows."""
+        return "SHA-256 matches"
 
     def locate(self) -> Path:
         """Where the file is. Raises AnnotatorError when it, or its package, is not there."""
@@ -58,18 +70,118 @@ class WeightFile:
         return path
 
 
+#: What makes a folder of transformers the model it is: weights, settings, tokenizer, template.
+_OF_MODEL = (".safetensors", ".json", ".txt", ".model", ".jinja", ".gguf")
+#: Hashes of files larger than this are remembered on disk: 15 GB take half a minute to read.
+_LARGE = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFolder:
+    """A model as transformers saves it (config.json and safetensors), in a folder beside the
+    manifest, below the user's own folder of models, or at an absolute path. ``source``: where a
+    person gets it. ``hashes``: file -> SHA-256 of those that the manifest pins."""
+
+    folder: str
+    base: Path = Path()
+    source: str = ""
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The folder as the manifest names it."""
+        return self.folder
+
+    @property
+    def proof(self) -> str:
+        """What a successful ``check`` shows."""
+        if self.hashes:
+            return f"SHA-256 of {len(self.hashes)} files matches"
+        return f"is there; the manifest pins no hashes, SHA-256 {self.fingerprint()[:12]}…"
+
+    def locate(self) -> Path:
+        """Where the folder is. Raises AnnotatorError, saying where it is looked for and where
+        to get it, when it is not there or holds no model."""
+        from annotator.backends.registry import user_models
+
+        wanted = Path(self.folder).expanduser()
+        places = [self.base / wanted, user_models() / wanted]
+        for path in places:
+            if (path / "config.json").is_file():
+                return path
+        get = f" Get {self.source} and put it there." if self.source else ""
+        raise AnnotatorError(
+            f"The model folder {places[-1]} with its config.json and safetensors files is not "
+            f"there.{get}"
+        )
+
+    def check(self) -> Path:
+        """The folder, after the hashes that the manifest pins were compared. Raises
+        AnnotatorError on a mismatch."""
+        path = self.locate()
+        for name, expected in self.hashes.items():
+            if sha256(path / name) != expected.lower():
+                raise AnnotatorError(
+                    f"The weight file {path / name} is not the one its manifest names: get it "
+                    "again."
+                )
+        return path
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and hashes of the files that make the model, as hex. Reads all
+        of them once; large ones are remembered on disk while size and time stay the same."""
+        path = self.locate()
+        total = hashlib.sha256()
+        for one in sorted(path.iterdir()):
+            if one.is_file() and one.suffix in _OF_MODEL:
+                total.update(f"{one.name} {sha256(one)}\n".encode())
+        return total.hexdigest()
+
+
 def sha256(path: Path) -> str:
-    """SHA-256 of a file as hex; remembered for this process while size and time stay the same.
-    Raises AnnotatorError when the file cannot be read."""
+    """SHA-256 of a file as hex; remembered while size and time stay the same, of large files also
+    on disk. Raises AnnotatorError when the file cannot be read."""
     try:
         stat = path.stat()
         key = (str(path), stat.st_size, stat.st_mtime_ns)
         with _lock:
+            if key not in _hashes and stat.st_size > _LARGE:
+                _hashes.update(_remembered())
             if key not in _hashes:
                 with path.open("rb") as file:
                     _hashes[key] = hashlib.file_digest(file, "sha256").hexdigest()
+                if stat.st_size > _LARGE:
+                    _remember(key, _hashes[key])
             return _hashes[key]
     except OSError as error:
         raise AnnotatorError(
             f"The weight file {path} cannot be read ({error.strerror}): check its permissions."
         ) from error
+
+
+def _memory() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("annotator", appauthor=False) / "hashes.json"
+
+
+def _remembered() -> dict[tuple[str, int, int], str]:
+    try:
+        rows = json.loads(_memory().read_text(encoding="utf-8"))
+        return {(str(p), int(size), int(time)): str(found) for p, size, time, found in rows}
+    except (OSError, ValueError, TypeError):
+        # Not there, or damaged: it saves time and nothing else.
+        return {}
+
+
+def _remember(key: tuple[str, int, int], found: str) -> None:
+    rows = {**_remembered(), key: found}
+    path = _memory()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps([[*one, value] for one, value in rows.items()])
+        path.with_suffix(".new").write_text(text, encoding="utf-8")
+        path.with_suffix(".new").replace(path)
+    except OSError:
+        # A disk that is full or read-only: hashed again next time.
+        return

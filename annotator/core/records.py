@@ -11,13 +11,24 @@ Grid = Literal["none", "sg", "sgc"]
 Filter = Literal["none", "percentile", "fixed", "both"]
 Combine = Literal["avg", "product", "min", "max"]
 Source = Literal["machine", "person"]
+#: What a concept of the dataset is ranked by (LLM2Labels, sections 3.3.1 and 4, Methods).
+Ranking = Literal["product", "occurrence", "probability"]
+#: How labels are read out of what a model says (LLM2Labels, section 4, Methods): a list of
+#: labels; the noun phrases of a caption (BLIP2 + SP); the answer to a question (BLIP2 VQA).
+Strategy = Literal["list", "caption", "vqa"]
+SuggestionKind = Literal["merge", "parent"]
 #: Kinds of rows, as carried by the change signal.
-Kind = Literal["images", "runs", "proposals", "synsets", "tags", "regions", "history"]
+Kind = Literal[
+    "images", "runs", "proposals", "synsets", "tags", "regions", "suggestions", "history"
+]
 
 VERDICTS: tuple[str, ...] = get_args(Verdict)
 GRIDS: tuple[str, ...] = get_args(Grid)
 FILTERS: tuple[str, ...] = get_args(Filter)
 COMBINES: tuple[str, ...] = get_args(Combine)
+RANKINGS: tuple[str, ...] = get_args(Ranking)
+STRATEGIES: tuple[str, ...] = get_args(Strategy)
+SUGGESTION_KINDS: tuple[str, ...] = get_args(SuggestionKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,78 @@ class Proposed:
             raise ValueError("a proposal without text")
         if any(not 0.0 <= p <= 1.0 for p in self.token_probabilities):
             raise ValueError(f"{self.text}: token probabilities outside [0, 1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One sample: what a Tagger said of one crop, once.
+
+    ``labels`` in the order they were said, a repetition once. ``text``: the reply as it came, ""
+    for a classifier, which does not talk. ``failure``: why no label could be read out of it, in
+    words for a person; then there are no labels.
+    """
+
+    labels: tuple[Proposed, ...]
+    text: str = ""
+    failure: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.failure is not None and self.labels:
+            raise ValueError("an answer that failed has no labels")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a model's answers took. ``cost`` in the currency of the prices that a pack names,
+    None where it names none. Tokens are 0 where a server does not count them."""
+
+    requests: int = 0
+    retries: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        costs = [one.cost for one in (self, other) if one.cost is not None]
+        return Usage(
+            self.requests + other.requests,
+            self.retries + other.retries,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            sum(costs) if costs else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A stored reply of a model that talks, word for word. ``failure``: why no label could be
+    read out of it, None where some were. ``crop`` is a Crop's name."""
+
+    image_id: int
+    image: str
+    crop: str
+    sample: int
+    run_id: int
+    text: str
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A merge ("source is the same as target") or a parent ("source belongs below target") that
+    a machine suggests and a person takes or rejects. ``source`` and ``target`` are synset ids,
+    merges resolved; ``confidence`` in [0, 1]; ``images``: support of the source."""
+
+    id: int
+    kind: SuggestionKind
+    source: int
+    source_name: str
+    target: int
+    target_name: str
+    confidence: float
+    reason: str
+    verdict: Verdict
+    images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +277,8 @@ class Region:
 @dataclass(frozen=True, slots=True)
 class Run:
     """One execution of a pipeline step. ``params`` are the options that make it repeatable.
-    ``status``: running, done, cancelled, failed, or interrupted (the program died)."""
+    ``status``: running, done, cancelled, failed, or interrupted (the program died). ``usage``:
+    what the model's answers took, all parts of the run together."""
 
     id: int
     kind: str
@@ -207,6 +291,7 @@ class Run:
     status: str
     done: int
     total: int
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)

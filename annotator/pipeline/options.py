@@ -6,24 +6,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from annotator.backends.protocols import Sampling
 from annotator.core.errors import AnnotatorError
-from annotator.core.records import COMBINES, CROPS_OF, FILTERS, GRIDS, Combine, Crop, Filter, Grid
+from annotator.core.records import (
+    COMBINES,
+    CROPS_OF,
+    FILTERS,
+    GRIDS,
+    RANKINGS,
+    STRATEGIES,
+    Combine,
+    Crop,
+    Filter,
+    Grid,
+    Ranking,
+    Strategy,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class VocabularyOptions:
     """How proposals become tags. ``threshold`` is a share for the percentile filter (0.68: the
     lowest 68 % of an image's labels are dropped) and a probability for the fixed one, as in
-    LLM2Labels, section 4. Raises AnnotatorError for a value that is not offered."""
+    LLM2Labels, section 4. ``rank``: what the words of the dataset are ranked by. Raises
+    AnnotatorError for a value that is not offered."""
 
     filter: Filter = "percentile"
     threshold: float = 0.68
     combine: Combine = "avg"
+    rank: Ranking = "product"
 
     def __post_init__(self) -> None:
         _choice("filter", self.filter, FILTERS)
         _choice("way to combine", self.combine, COMBINES)
+        _choice("ranking", self.rank, RANKINGS)
         if not 0.0 <= self.threshold <= 1.0:
             raise AnnotatorError(f"The threshold {self.threshold} is not between 0 and 1.")
 
@@ -32,24 +47,37 @@ class VocabularyOptions:
 MOST_SAMPLES = 1000
 
 
+#: How often a model that draws its answers is asked, by grid: the whole image eight times, each
+#: cell twice, the whole and each cell once (LLM2Labels, section 4.2).
+PAPER_SAMPLES: Mapping[str, int] = {"none": 8, "sg": 2, "sgc": 1}
+
+
 @dataclass(frozen=True, slots=True)
 class ProposeOptions:
     """How images are shown to a Tagger, and how its labels are filtered afterwards.
 
-    ``grid``: which crops (LLM2Labels, section 4.2); ``samples`` and ``seed`` matter to models
-    that generate text; ``top``: labels per crop of a classifier; ``limit``: only the first images
-    in path order, to try something out. Raises AnnotatorError for a value that is not offered.
+    ``grid``: which crops (LLM2Labels, section 4.2); ``top``: labels per crop of a classifier;
+    ``limit``: only the first images in path order, to try something out. For models that talk:
+    ``samples`` for each crop (None: what the paper asks over this grid), ``seed``, ``prompt`` (a
+    text, or the name of one of the pack's prompts; "" for its first one), ``strategy`` (None: the
+    prompt's own), ``correct``: ask again with the first answer as a prior, ``temperature`` and
+    ``nucleus``. Raises AnnotatorError for a value that is not offered.
     """
 
     grid: Grid = "none"
-    samples: int = 1
+    samples: int | None = None
     filter: Filter = "percentile"
     threshold: float = 0.68
     combine: Combine = "avg"
+    rank: Ranking = "product"
     seed: int = 0
     limit: int | None = None
     top: int = 10
     prompt: str = ""
+    strategy: Strategy | None = None
+    correct: bool = False
+    temperature: float = 0.3
+    nucleus: float = 0.9
 
     def __post_init__(self) -> None:
         _choice("grid", self.grid, GRIDS)
@@ -60,41 +88,50 @@ class ProposeOptions:
         ):
             if value is not None and value < 1:
                 raise AnnotatorError(f"The number of {name} is {value}: it must be 1 or more.")
-        if self.samples > MOST_SAMPLES:
+        if self.samples is not None and self.samples > MOST_SAMPLES:
             raise AnnotatorError(
                 f"The number of samples is {self.samples}: it must be {MOST_SAMPLES} or less."
             )
+        if self.strategy is not None:
+            _choice("strategy", self.strategy, STRATEGIES)
+        if not 0.0 < self.temperature <= 10.0:
+            raise AnnotatorError(f"The temperature {self.temperature} is not above 0, up to 10.")
+        if not 0.0 < self.nucleus <= 1.0:
+            raise AnnotatorError(f"The nucleus {self.nucleus} is not above 0, up to 1.")
         _ = self.vocabulary  # checks the rest
 
     @property
     def vocabulary(self) -> VocabularyOptions:
-        return VocabularyOptions(self.filter, self.threshold, self.combine)
+        return VocabularyOptions(self.filter, self.threshold, self.combine, self.rank)
 
     @property
     def crops(self) -> tuple[Crop, ...]:
         return CROPS_OF[self.grid]
 
     @property
-    def sampling(self) -> Sampling:
-        seeds = tuple(self.seed + i for i in range(self.samples))
-        return Sampling(top=self.top, samples=self.samples, seeds=seeds)
-
-    @property
     def identity(self) -> dict[str, Any]:
         """What decides the proposals themselves: runs that agree in it continue each other.
-        Filters do not belong to it, they are applied to what is stored."""
-        return {
+        Filters do not belong to it, they are applied to what is stored. ``samples``, ``prompt``
+        and ``strategy`` are those that were settled with the pack, see ``pipeline.asking``."""
+        found = {
             "grid": self.grid,
-            "samples": self.samples,
+            "samples": self.samples or 1,
             "combine": self.combine,
             "top": self.top,
             "prompt": self.prompt,
         }
+        default = ProposeOptions()
+        # Left out at their defaults, so that runs of older files keep what they are equal to.
+        for name in ("strategy", "correct", "temperature", "nucleus"):
+            if getattr(self, name) != getattr(default, name):
+                found[name] = getattr(self, name)
+        return found
 
     @property
     def params(self) -> dict[str, Any]:
         """What a run records of itself."""
-        return self.identity | {"filter": self.filter, "threshold": self.threshold}
+        found = self.identity | {"filter": self.filter, "threshold": self.threshold}
+        return found if self.rank == ProposeOptions().rank else found | {"rank": self.rank}
 
 
 def vocabulary_options(params: Mapping[str, Any]) -> VocabularyOptions:
@@ -104,6 +141,7 @@ def vocabulary_options(params: Mapping[str, Any]) -> VocabularyOptions:
         cast(Filter, params.get("filter", default.filter)),
         float(params.get("threshold", default.threshold)),
         cast(Combine, params.get("combine", default.combine)),
+        cast(Ranking, params.get("rank", default.rank)),
     )
 
 

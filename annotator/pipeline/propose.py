@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from annotator.backends.protocols import Pixels, PreparingTagger, Tagger
+from annotator.backends.protocols import Pixels, PreparingTagger, Sampling, Tagger
 from annotator.core import images, scoring
 from annotator.core.errors import AnnotatorError
 from annotator.core.paths import there
@@ -202,7 +202,7 @@ def _ask(
     options: ProposeOptions,
 ) -> Iterator[_Job]:
     ask = preparing.answer if preparing else tagger.propose
-    answers = ask([pixels for _, _, pixels in crops], options.prompt, options.sampling)
+    answers = ask([pixels for _, _, pixels in crops], options.prompt, Sampling(top=options.top))
     if len(answers) != len(crops):
         raise AnnotatorError(
             f"The model {tagger.id} answered {len(answers)} of {len(crops)} images: its adapter "
@@ -210,7 +210,7 @@ def _ask(
         )
     for (job, crop, _), samples in zip(crops, answers, strict=True):
         for number, sample in enumerate(samples):
-            job.said.extend(_said(one, crop, number, options) for one in sample)
+            job.said.extend(_said(one, crop, number, options) for one in sample.labels)
         job.open -= 1
         if job.open == 0:
             yield job

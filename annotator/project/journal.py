@@ -47,6 +47,7 @@ _JOURNALED: dict[str, tuple[tuple[str, ...], bool]] = {
     "synsets": (("id",), True),
     "lemmas": (("synset_id", "lemma"), True),
     "regions": (("id",), True),
+    "suggestion_decisions": (("kind", "source", "target"), False),
 }
 
 #: Journaled table -> kinds of rows that views have to read again when it changed.
@@ -57,6 +58,7 @@ _KINDS: dict[str, frozenset[str]] = {
     "tag_decisions": frozenset({"tags", "synsets", "regions"}),
     "region_decisions": frozenset({"regions"}),
     "regions": frozenset({"regions"}),
+    "suggestion_decisions": frozenset({"suggestions"}),
 }
 
 
@@ -66,8 +68,12 @@ def now() -> str:
 
 
 def triggers(db: sqlite3.Connection) -> Iterator[str]:
-    """CREATE TRIGGER statements for the journaled tables of ``db``, which must exist."""
+    """CREATE TRIGGER statements for those of the journaled tables that ``db`` has by now and that
+    have none yet."""
+    there = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
     for table, (key, persons) in _JOURNALED.items():
+        if table not in there or f"journal_{table}_insert" in there:
+            continue
         columns = _columns(db, table)
         for op, sides in (("insert", ("NEW",)), ("update", ("OLD", "NEW")), ("delete", ("OLD",))):
             when = "(SELECT step_id FROM open_step) IS NOT NULL"

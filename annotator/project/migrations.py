@@ -157,8 +157,73 @@ def m001_first(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+_TALKING = (
+    # What the requests of a run took, see records.Usage.
+    "ALTER TABLE runs ADD COLUMN usage TEXT NOT NULL DEFAULT '{}'",
+    # Replies of models that talk, as they came; append-only, as proposals are.
+    """CREATE TABLE replies (
+        id INTEGER PRIMARY KEY,
+        run_id INTEGER NOT NULL REFERENCES runs (id),
+        image_id INTEGER NOT NULL REFERENCES images (id),
+        crop TEXT NOT NULL,
+        sample INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        failure TEXT)""",
+    "CREATE INDEX replies_image ON replies (image_id)",
+    "CREATE INDEX replies_run ON replies (run_id)",
+    """CREATE TRIGGER replies_never_edited BEFORE UPDATE ON replies
+        BEGIN SELECT RAISE(ABORT, 'replies are append-only'); END""",
+    """CREATE TRIGGER replies_never_deleted BEFORE DELETE ON replies
+        BEGIN SELECT RAISE(ABORT, 'replies are append-only'); END""",
+    # "wooden" of the label "wooden bench", which belongs to the synset bench.
+    "ALTER TABLE labels ADD COLUMN attributes TEXT NOT NULL DEFAULT ''",
+    # What an ambiguous label can mean: crane the bird, crane the machine; weights sum to 1.
+    """CREATE TABLE senses (
+        label_id INTEGER NOT NULL REFERENCES labels (id) ON DELETE CASCADE,
+        wordnet_id TEXT NOT NULL,
+        weight REAL NOT NULL,
+        PRIMARY KEY (label_id, wordnet_id)) WITHOUT ROWID""",
+    # Images on which a label means another synset than it mostly does (labels.synset_id).
+    """CREATE TABLE label_senses (
+        label_id INTEGER NOT NULL REFERENCES labels (id) ON DELETE CASCADE,
+        image_id INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+        synset_id INTEGER NOT NULL REFERENCES synsets (id) ON DELETE CASCADE,
+        PRIMARY KEY (label_id, image_id)) WITHOUT ROWID""",
+    "CREATE INDEX label_senses_image ON label_senses (image_id)",
+    "CREATE INDEX label_senses_synset ON label_senses (synset_id)",
+    """CREATE TABLE suggestions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL CHECK (kind IN ('merge', 'parent')),
+        source INTEGER NOT NULL REFERENCES synsets (id) ON DELETE CASCADE,
+        target INTEGER NOT NULL REFERENCES synsets (id) ON DELETE CASCADE,
+        confidence REAL NOT NULL CHECK (confidence BETWEEN 0 AND 1),
+        reason TEXT NOT NULL,
+        run_id INTEGER REFERENCES runs (id) ON DELETE SET NULL,
+        UNIQUE (kind, source, target),
+        CHECK (source != target))""",
+    "CREATE INDEX suggestions_target ON suggestions (target)",
+    # Kept by what was suggested and not by the suggestion's id, so that the next run cannot
+    # bring back what a person turned down.
+    """CREATE TABLE suggestion_decisions (
+        kind TEXT NOT NULL CHECK (kind IN ('merge', 'parent')),
+        source INTEGER NOT NULL REFERENCES synsets (id),
+        target INTEGER NOT NULL REFERENCES synsets (id),
+        verdict TEXT NOT NULL CHECK (verdict IN ('accepted', 'rejected')),
+        at TEXT NOT NULL,
+        PRIMARY KEY (kind, source, target)) WITHOUT ROWID""",
+)
+
+
+def m002_talking(db: sqlite3.Connection) -> None:
+    """Replies, senses of ambiguous labels, attributes, suggestions."""
+    for statement in _TALKING:
+        db.execute(statement)
+    for statement in journal.triggers(db):
+        db.execute(statement)
+
+
 #: Migration n brings a file of format n - 1 to format n. Append only.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first,)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first, m002_talking)
 
 
 def latest() -> int:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.records import Failure, Image, Proposal, Run
+from annotator.core.records import Failure, Image, Proposal, Run, Usage
 from annotator.project.queries_images import IMAGE_COLUMNS, to_image
 
 RUNS = (
     "SELECT r.id, r.kind, r.pack, r.models, r.params, r.seed, r.started, r.ended, r.status, "
-    "(SELECT count(*) FROM run_images i WHERE i.run_id = r.id), r.total FROM runs r"
+    "(SELECT count(*) FROM run_images i WHERE i.run_id = r.id), r.total, r.usage FROM runs r"
 )
 
 
@@ -32,7 +32,8 @@ class Label:
 
 def to_run(row: tuple[Any, ...]) -> Run:
     """A row of ``RUNS`` as a record."""
-    values = [*row[:3], json.loads(row[3]), json.loads(row[4]), *row[5:]]
+    usage = Usage(**json.loads(row[11]))
+    values = [*row[:3], json.loads(row[3]), json.loads(row[4]), *row[5:11], usage]
     return Run(*values)
 
 

@@ -142,7 +142,7 @@ def test_a_missing_package_says_how_to_install_it(tmp_path: Path) -> None:
 
 def test_verify_finds_every_weight_of_the_starter() -> None:
     rows = verify("starter")
-    assert [role for role, *_ in rows] == ["tagger", "grounder", "embedder", "refiner"]
+    assert [role for role, *_ in rows] == ["tagger", "embedder", "grounder", "refiner"]
     assert all(ok for _, _, ok, _ in rows)
     assert all(Path(file).is_file() for _, file, _, _ in rows if file)
 

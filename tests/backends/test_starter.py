@@ -80,7 +80,7 @@ def test_real_photographs_get_the_right_name(
     tagger: PreparingTagger, chelsea: Photo, coffee: Photo, china: Photo
 ) -> None:
     answers = tagger.propose([chelsea, coffee, china], "", Sampling(top=3))
-    cat, cup, tower = ({label.wordnet_id for label in one[0]} for one in answers)
+    cat, cup, tower = ({label.wordnet_id for label in one[0].labels} for one in answers)
     assert cat & {"n02123045", "n02123159", "n02124075"}  # tabby, tiger cat, Egyptian cat
     assert cup & {"n07920052", "n07930864", "n03063599"}  # espresso, cup, coffee mug
     assert tower & {"n03877845", "n03781244"}  # palace, monastery
@@ -89,7 +89,9 @@ def test_real_photographs_get_the_right_name(
 def test_labels_are_sorted_probabilities_of_named_synsets(
     tagger: PreparingTagger, chelsea: Photo
 ) -> None:
-    [[labels]] = tagger.propose([chelsea], "ignored", Sampling(top=1000))
+    [[answer]] = tagger.propose([chelsea], "ignored", Sampling(top=1000))
+    labels = answer.labels
+    assert (answer.text, answer.failure) == ("", None)
     assert len(labels) == 1000
     probabilities = [label.token_probabilities[0] for label in labels]
     assert probabilities == sorted(probabilities, reverse=True)
@@ -98,7 +100,7 @@ def test_labels_are_sorted_probabilities_of_named_synsets(
     names = {label.wordnet_id: label.text for label in labels}
     assert names["n02123045"] == "tabby"
     assert names["n02124075"] == "Egyptian cat"
-    assert len(tagger.propose([chelsea], "", Sampling(top=3))[0][0]) == 3
+    assert len(tagger.propose([chelsea], "", Sampling(top=3))[0][0].labels) == 3
 
 
 def test_nothing_asked_nothing_answered(tagger: PreparingTagger) -> None:
@@ -118,8 +120,8 @@ def test_a_batch_answers_as_its_images_one_by_one(
     together = tagger.propose(crops, "", Sampling(top=5))
     for crop, labels in zip(crops[:5], together, strict=False):
         alone = tagger.propose([crop], "", Sampling(top=5))[0]
-        assert [x.wordnet_id for x in alone[0]] == [x.wordnet_id for x in labels[0]]
-        for a, b in zip(alone[0], labels[0], strict=True):
+        assert [x.wordnet_id for x in alone[0].labels] == [x.wordnet_id for x in labels[0].labels]
+        for a, b in zip(alone[0].labels, labels[0].labels, strict=True):
             assert a.token_probabilities[0] == pytest.approx(b.token_probabilities[0], abs=1e-4)
 
 
@@ -135,7 +137,7 @@ def test_extreme_shapes_are_answered(
     tagger: PreparingTagger, grounder: ImageNetGrounder, size: tuple[int, int]
 ) -> None:
     image = np.full((*size, 3), 90, np.uint8)
-    assert len(tagger.propose([image], "", Sampling(top=2))[0][0]) == 2
+    assert len(tagger.propose([image], "", Sampling(top=2))[0][0].labels) == 2
     assert np.isfinite(grounder.pixels(image)).all()
 
 

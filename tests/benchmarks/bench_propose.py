@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from annotator.backends.protocols import Pixels, PreparingTagger
+from annotator.backends.protocols import Pixels, PreparingTagger, Sampling
 from annotator.backends.registry import load_pack
 from annotator.core import images
 from annotator.core.records import GRIDS
@@ -54,7 +54,7 @@ def bare(tagger: PreparingTagger, crops: list[Pixels], options: ProposeOptions) 
     """Seconds for all crops."""
     start = time.perf_counter()
     for first in range(0, len(crops), tagger.batch):
-        tagger.answer(crops[first : first + tagger.batch], options.prompt, options.sampling)
+        tagger.answer(crops[first : first + tagger.batch], "", Sampling(top=options.top))
     return time.perf_counter() - start
 
 

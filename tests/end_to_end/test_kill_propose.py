@@ -26,7 +26,7 @@ IMAGES, KILLS = 60, 10
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from annotator.core.records import Proposed
+from annotator.core.records import Answer, Proposed
 from annotator.pipeline import propose as module
 from annotator.project.project import Project
 
@@ -34,8 +34,8 @@ class Tagger:
     id, batch = "mean@1", 4
 
     def propose(self, images, prompt, sampling):
-        return [[[Proposed("tabby", (float(i.mean()) / 255,), "n02123045"),
-                  Proposed(f"shade {int(i.mean()) // 16}", (0.5,))]] for i in images]
+        return [[Answer((Proposed("tabby", (float(i.mean()) / 255,), "n02123045"),
+                         Proposed(f"shade {int(i.mean()) // 16}", (0.5,))))] for i in images]
 
 class Pack:
     name = "mean"

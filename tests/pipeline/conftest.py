@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as PilImage
 
 from annotator.backends.protocols import Floats, MaskCandidate, Pixels, Sampling, TagText
-from annotator.core.records import Progress, Proposed
+from annotator.core.records import Answer, Progress, Proposed
 from annotator.project.project import Project
 
 #: What the colour models call red, green and blue.
@@ -30,9 +30,9 @@ class ColourTagger:
 
     def propose(
         self, images: Sequence[Pixels], prompt: str, sampling: Sampling
-    ) -> list[list[list[Proposed]]]:
+    ) -> list[list[Answer]]:
         self.calls.append(len(images))
-        return [[self._one(image)[: sampling.top]] for image in images]
+        return [[Answer(tuple(self._one(image)[: sampling.top]))] for image in images]
 
     def _one(self, image: Pixels) -> list[Proposed]:
         sums = image.reshape(-1, 3).astype(float).sum(0)

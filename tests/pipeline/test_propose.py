@@ -10,7 +10,7 @@ import pytest
 
 from annotator.backends.protocols import Pixels, Sampling
 from annotator.core.errors import AnnotatorError
-from annotator.core.records import Proposal, Proposed
+from annotator.core.records import Answer, Proposal, Proposed
 from annotator.operations import synsets as decide_synsets
 from annotator.pipeline import propose as module
 from annotator.pipeline.options import ProposeOptions
@@ -104,14 +104,14 @@ def test_a_tagger_that_prepares_gets_what_it_prepared(ten: Project, finish: Fini
 
         def answer(
             self, prepared: Sequence[Pixels], prompt: str, sampling: Sampling
-        ) -> list[list[list[Proposed]]]:
+        ) -> list[list[Answer]]:
             assert all(image.shape == (1, 1, 3) for image in prepared)
             assert threading.current_thread() not in threads
-            return [[[Proposed("pixel", (0.5, 0.25))]] for _ in prepared]
+            return [[Answer((Proposed("pixel", (0.5, 0.25)),))] for _ in prepared]
 
         def propose(
             self, images: Sequence[Pixels], prompt: str, sampling: Sampling
-        ) -> list[list[list[Proposed]]]:
+        ) -> list[list[Answer]]:
             raise AssertionError("it was to be asked what it prepared")
 
     class Pack:

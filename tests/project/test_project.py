@@ -17,6 +17,7 @@ import pytest
 from annotator.core.errors import AnnotatorError, Cancelled
 from annotator.operations import synsets, tags
 from annotator.project import queries, store
+from annotator.project.migrations import latest
 from annotator.project.project import Project, cache_path
 
 
@@ -89,7 +90,9 @@ def test_open_refuses_a_newer_project(project: Project) -> None:
     db = sqlite3.connect(project.path)
     db.execute("PRAGMA user_version = 7")
     db.close()
-    refused(project.path, "made by a newer Annotator (format 7, this one knows 1); update")
+    refused(
+        project.path, f"made by a newer Annotator (format 7, this one knows {latest()}); update"
+    )
 
 
 def test_open_says_when_a_project_is_damaged(made) -> None:

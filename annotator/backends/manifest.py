@@ -1,0 +1,205 @@
+"""Manifests: TOML files that say which models fill the roles of a pack."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from annotator.backends.weights import WeightFile, WeightFolder
+from annotator.core.errors import AnnotatorError
+from annotator.core.records import STRATEGIES, Strategy
+
+#: kind -> "module:factory". A factory takes a RoleSpec and the Pack and returns an adapter.
+ADAPTERS: dict[str, str] = {
+    "imagenet-tagger": "annotator.backends.starter:tagger",
+    "imagenet-grounder": "annotator.backends.starter:grounder",
+    "minilm": "annotator.backends.minilm:embedder",
+    "grabcut": "annotator.backends.refiners:grabcut",
+    "pamr": "annotator.backends.refiners:pamr",
+    "pamr-grabcut": "annotator.backends.refiners:pamr_grabcut",
+    "transformers-tagger": "annotator.backends.vision_language:tagger",
+    "transformers-language-model": "annotator.backends.language:language_model",
+    "openai-tagger": "annotator.backends.openai_server:tagger",
+    "openai-language-model": "annotator.backends.openai_server:language_model",
+}
+#: Kinds of taggers that draw their answers: they are asked several times, and prompted.
+TALKING = frozenset({"transformers-tagger", "openai-tagger"})
+#: Kinds that send what they are asked to a server.
+SERVED = frozenset({"openai-tagger", "openai-language-model"})
+ROLES = ("tagger", "language_model", "embedder", "grounder", "refiner")
+_REQUIRED = {"kind": str, "model": str, "licence": str, "size_bytes": int, "memory_mb": int}
+_OPTIONAL = {
+    "package": str,
+    "file": str,
+    "sha256": str,
+    "folder": str,
+    "hashes": dict,
+    "source": str,
+    "prompts": list,
+    "options": dict,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a tagger that talks is asked: ``text``, and how labels are read out of its reply.
+    ``correction``: the second prompt of self-correction, with "{labels}" in it; "" for none."""
+
+    name: str
+    text: str
+    strategy: Strategy = "list"
+    correction: str = ""
+
+
+@dataclass(frozen=True)
+class RoleSpec:
+    """What a manifest says of one role. ``file`` is None for a role without a weight file;
+    ``folder`` is a model as transformers saves it, None for another. ``options``: settings of
+    the adapter, ``prompts``: of a tagger that talks, the default one first."""
+
+    role: str
+    kind: str
+    model: str
+    licence: str
+    size_bytes: int
+    memory_mb: int
+    source: str = ""
+    file: WeightFile | None = None
+    folder: WeightFolder | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    prompts: tuple[Prompt, ...] = ()
+
+    @cached_property
+    def id(self) -> str:
+        """Name and SHA-256 prefix, as in runs and cache keys; no model is loaded for it. A
+        model behind a server is known by its name and where the server is. Raises AnnotatorError
+        when a folder of weights is not there."""
+        if self.file is not None:
+            return f"{self.model}@{self.file.sha256[:12]}"
+        if self.folder is not None:
+            return f"{self.model}@{self.folder.fingerprint()[:12]}"
+        if self.kind in SERVED:
+            return f"{self.options.get('model', self.model)}@{self.options.get('base_url', '')}"
+        return self.model
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest, read and checked."""
+
+    name: str
+    title: str
+    description: str
+    path: Path
+    roles: Mapping[str, RoleSpec]
+
+
+def read(path: Path, known: Mapping[str, Path] | None = None) -> Manifest:
+    """The manifest at ``path``. ``known``: name -> path of the manifests that it may extend: it
+    takes their roles and replaces those it names itself. Raises AnnotatorError that names the
+    file and what to correct."""
+    return _read(path, known or {}, ())
+
+
+def _read(path: Path, known: Mapping[str, Path], below: tuple[Path, ...]) -> Manifest:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AnnotatorError(
+            f"The pack manifest {path} cannot be read ({error.strerror}): check the path."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise AnnotatorError(
+            f"The pack manifest {path} is not valid TOML ({error}): correct it."
+        ) from error
+    base = data.get("extends")
+    specs: dict[str, RoleSpec] = {}
+    if base is not None:
+        if base not in known:
+            raise AnnotatorError(
+                f"The pack manifest {path} extends {base}, which is no pack that is there: name "
+                f"one of {', '.join(known) or 'none'}."
+            )
+        if known[base] in (path, *below):
+            raise AnnotatorError(f"The pack manifest {path} extends itself: correct it.")
+        specs.update(_read(known[base], known, (*below, path)).roles)
+    roles = data.get("roles")
+    if not isinstance(roles, dict) or not roles:
+        raise AnnotatorError(f"The pack manifest {path} has no [roles.…] section: add one.")
+    specs.update({role: _role(path, role, facts) for role, facts in roles.items()})
+    name = str(data.get("name", path.stem))
+    ordered = {role: specs[role] for role in ROLES if role in specs}
+    return Manifest(
+        name, str(data.get("title", name)), str(data.get("description", "")), path, ordered
+    )
+
+
+def _role(path: Path, role: str, facts: Any) -> RoleSpec:
+    def fault(what: str) -> AnnotatorError:
+        return AnnotatorError(f"The pack manifest {path}, section [roles.{role}]: {what}.")
+
+    if role not in ROLES:
+        raise fault(f"there is no such role; the roles are {', '.join(ROLES)}")
+    if not isinstance(facts, dict):
+        raise fault("it must be a table")
+    for key, kind in _REQUIRED.items():
+        if key not in facts:
+            raise fault(f"the key {key} is missing")
+        if not isinstance(facts[key], kind) or isinstance(facts[key], bool):
+            raise fault(f"the key {key} must be {'a text' if kind is str else 'a whole number'}")
+    for key, value in facts.items():
+        if key in _REQUIRED:
+            continue
+        if key not in _OPTIONAL or not isinstance(value, _OPTIONAL[key]):
+            raise fault(f"the key {key} is not known here, or has a value of the wrong type")
+    if facts["kind"] not in ADAPTERS:
+        raise fault(f"kind {facts['kind']} is not one of {', '.join(ADAPTERS)}")
+    file = folder = None
+    if "file" in facts and "folder" in facts:
+        raise fault("weights are either a file or a folder, not both")
+    if "file" in facts:
+        if "sha256" not in facts:
+            raise fault("a file needs its sha256")
+        file = WeightFile(facts["file"], facts["sha256"], facts.get("package"), path.parent)
+    if "folder" in facts:
+        folder = WeightFolder(
+            facts["folder"], path.parent, facts.get("source", ""), facts.get("hashes", {})
+        )
+    try:
+        prompts = tuple(_prompt(one) for one in facts.get("prompts", ()))
+    except ValueError as error:
+        raise fault(str(error)) from None
+    if facts["kind"] in TALKING and not prompts:
+        raise fault("a tagger that talks needs [[prompts]]")
+    return RoleSpec(
+        role=role,
+        kind=facts["kind"],
+        model=facts["model"],
+        licence=facts["licence"],
+        size_bytes=facts["size_bytes"],
+        memory_mb=facts["memory_mb"],
+        source=facts.get("source", ""),
+        file=file,
+        folder=folder,
+        options=facts.get("options", {}),
+        prompts=prompts,
+    )
+
+
+def _prompt(facts: Any) -> Prompt:
+    if not isinstance(facts, dict) or not all(isinstance(one, str) for one in facts.values()):
+        raise ValueError("a prompt is a table of texts")
+    unknown = facts.keys() - {"name", "text", "strategy", "correction"}
+    if unknown or not facts.get("name") or not facts.get("text"):
+        raise ValueError("a prompt has a name and a text, maybe a strategy and a correction")
+    strategy = facts.get("strategy", "list")
+    if strategy not in STRATEGIES:
+        raise ValueError(f"the strategy {strategy} is not one of {', '.join(STRATEGIES)}")
+    correction = facts.get("correction", "")
+    if correction and "{labels}" not in correction:
+        raise ValueError("a correction needs {labels} in it, where the first answer goes")
+    return Prompt(facts["name"], facts["text"], cast(Strategy, strategy), correction)

@@ -1,5 +1,10 @@
 """From what a machine said to scores: per image, then for the dataset. LLM2Labels, section 3.3.
 
+Equation 3 is applied level by level, each time over the results of the level below: the tokens of
+a label; the looks at an image (its crops and samples), where a concept that one look names twice
+is combined first; the images of the dataset. ("The process is repeated on the sample level and,
+finally, the dataset level", section 3.3.1: the average of averages is not that of all numbers.)
+
 A concept's key is opaque: a raw string, a synset id, whatever the caller groups by.
 """
 
@@ -10,7 +15,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from annotator.core.records import COMBINES, FILTERS, Combine, Filter
+from annotator.core.records import COMBINES, FILTERS, RANKINGS, Combine, Filter, Ranking
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +41,7 @@ class Scored(Generic[K]):
     """A concept on one image.
 
     ``probability`` in [0, 1], None where the model gave none; ``occurrence`` of the ``looks``
-    (crops x samples) said it; ``score`` = occurrence / looks x probability, in [0, 1].
+    (crops x samples) said it; ``score`` in [0, 1], by default occurrence / looks x probability.
     ``seen``: names of the crops, in the order they were first given. ``reason``: which filter
     dropped it, in words; None when ``kept``.
     """
@@ -53,7 +58,11 @@ class Scored(Generic[K]):
 
 @dataclass(frozen=True, slots=True)
 class Ranked(Generic[K]):
-    """A concept of the dataset: ``score`` >= 0 to rank by, ``support`` images it was kept on."""
+    """A concept of the dataset: ``score`` >= 0 to rank by, ``support`` images it was kept on.
+
+    A product over many images can be too small for a float; the score is 0 then, but the place in
+    the ranking is right.
+    """
 
     key: K
     score: float
@@ -63,8 +72,9 @@ class Ranked(Generic[K]):
 def combine(probabilities: Sequence[float], how: Combine) -> float:
     """One probability out of several: average, product, minimum or maximum.
 
-    LLM2Labels, eq. 3; used for the tokens of a label, then for its samples and crops. Values in
-    [0, 1] give a value in [0, 1]. Raises ValueError for none, or an unknown way.
+    LLM2Labels, eq. 3; used for the tokens of a label, then for the looks at an image, then for
+    the images. Values in [0, 1] give a value in [0, 1]. Raises ValueError for none, or an unknown
+    way.
     """
     if not probabilities:
         raise ValueError("no probabilities to combine")
@@ -87,13 +97,15 @@ def image_scores(
     filter: Filter = "none",
     threshold: float = THRESHOLD,
     percentile: float = THRESHOLD,
+    by: Ranking = "product",
 ) -> list[Scored[K]]:
     """What one image shows, best first, equal ones in the order they were said.
 
-    ``looks``: how many times the image was looked at, crops x samples, >= 1. score = occurrence
-    x probability, the occurrence normalised by the looks (section 4, Methods). A crop that names
-    a concept twice in one sample (two synonyms) counts as one occurrence; both probabilities go
-    into ``combine``. Without probabilities the score is the normalised occurrence.
+    ``looks``: how many times the image was looked at, crops x samples, >= 1. ``by``: the score is
+    the occurrence, normalised by the looks; the probability; or their product (section 4,
+    Methods). Without probabilities it is always the normalised occurrence. A crop that names a
+    concept twice in one sample (two synonyms) is one occurrence, its probability the two
+    combined; the probability on the image is that of its looks, combined the same way.
 
     Filters (section 4.2), each drops per image: "percentile" the ``percentile`` of labels ranked
     lowest, rounded down, so that one always stays, and so does whatever scores the same as one
@@ -102,12 +114,13 @@ def image_scores(
     """
     if filter not in FILTERS:
         raise ValueError(f"{filter!r} is not one of {', '.join(FILTERS)}")
+    _known(by)
     if looks < 1:
         raise ValueError("an image was looked at at least once")
     groups: dict[K, list[Said[K]]] = {}
     for one in said:
         groups.setdefault(one.key, []).append(one)
-    found = [_gather(key, group, looks, how) for key, group in groups.items()]
+    found = [_gather(key, group, looks, how, by) for key, group in groups.items()]
     found.sort(key=lambda scored: -scored.score)
     by_rank = filter in ("percentile", "both")
     by_value = filter in ("fixed", "both")
@@ -127,21 +140,72 @@ def image_scores(
     ]
 
 
-def rank(images: Iterable[Iterable[Scored[K]]]) -> list[Ranked[K]]:
-    """The concepts of a dataset, best first: the sum of the kept scores over its images.
+def rank(
+    images: Iterable[Iterable[Scored[K]]], by: Ranking = "product", how: Combine = "avg"
+) -> list[Ranked[K]]:
+    """The concepts of a dataset, best first, from what was kept on each image.
 
-    Occurrences are normalised per image already (section 4, Methods), so every image weighs the
-    same however often it was looked at. Of equal scores the one with more images comes first,
-    then the one met first: the same images in the same order give the same ranking.
+    "occurrence": the sum over the images of occurrence / looks, so that every image weighs the
+    same however often it was looked at. "probability": eq. 3 with ``how`` over the probabilities
+    on the images. "product": the two multiplied (section 4, Methods: "we represent each label as
+    a product of occurrence and extracted probabilities"; section 3.3.1: eq. 3 again on the dataset
+    level). With "avg" and one look an image that is the sum of the probabilities. A concept that
+    has no probability on any image ranks by its occurrence.
+
+    A product over images is ranked by the sum of its logarithms, so that it never underflows; a
+    probability of 0 is minus infinity there, behind all others. Of equal scores the concept with
+    more images comes first, then the one met first: the same images in the same order give the
+    same ranking.
     """
-    sums: dict[K, list[float]] = {}
+    _known(by)
+    found: dict[K, _Sums] = {}
     for image in images:
         for scored in image:
             if scored.kept:
-                sums.setdefault(scored.key, []).append(scored.score)
-    ranked = [Ranked(key, math.fsum(scores), len(scores)) for key, scores in sums.items()]
-    ranked.sort(key=lambda one: (-one.score, -one.support))
-    return ranked
+                sums = found.setdefault(scored.key, _Sums([], []))
+                sums.occurrences.append(scored.occurrence / scored.looks)
+                if scored.probability is not None:
+                    sums.probabilities.append(scored.probability)
+    in_logs = how == "product" and by != "occurrence"
+    placed = [
+        (_log_weight(sums, by) if in_logs else _weight(sums, by, how), len(sums.occurrences), key)
+        for key, sums in found.items()
+    ]
+    placed.sort(key=lambda one: (-one[0], -one[1]))
+    return [
+        Ranked(key, math.exp(weight) if in_logs else weight, support)
+        for weight, support, key in placed
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What a concept has on the images that kept it."""
+
+    occurrences: list[float]
+    probabilities: list[float]
+
+
+def _weight(sums: _Sums, by: Ranking, how: Combine) -> float:
+    occurrence = math.fsum(sums.occurrences)
+    if by == "occurrence" or not sums.probabilities:
+        return occurrence
+    if by == "product" and how == "avg":
+        # In this order one look an image gives exactly the sum of the probabilities.
+        return math.fsum(sums.probabilities) * (occurrence / len(sums.probabilities))
+    probability = combine(sums.probabilities, how)
+    return probability if by == "probability" else occurrence * probability
+
+
+def _log_weight(sums: _Sums, by: Ranking) -> float:
+    """The logarithm of ``_weight`` for how = "product", minus infinity for 0."""
+    occurrence = math.log(math.fsum(sums.occurrences))
+    if not sums.probabilities:
+        return occurrence
+    if min(sums.probabilities) <= 0.0:
+        return -math.inf
+    probability = math.fsum(map(math.log, sums.probabilities))
+    return probability if by == "probability" else occurrence + probability
 
 
 def heat_threshold(similarity: NDArray[np.floating]) -> float:
@@ -169,15 +233,27 @@ def heat_threshold(similarity: NDArray[np.floating]) -> float:
     return float((values[cut] + values[cut + 1]) / 2)
 
 
-def _gather(key: K, group: Sequence[Said[K]], looks: int, how: Combine) -> Scored[K]:
-    occurrence = len({(one.crop, one.sample) for one in group})
+def _gather(key: K, group: Sequence[Said[K]], looks: int, how: Combine, by: Ranking) -> Scored[K]:
+    of_look: dict[tuple[str, int], list[float]] = {}
+    for one in group:
+        given = of_look.setdefault((one.crop, one.sample), [])
+        if one.probability is not None:
+            given.append(one.probability)
+    occurrence = len(of_look)
     if occurrence > looks:
         raise ValueError(f"{key!r} was said by {occurrence} of {looks} looks")
-    given = [one.probability for one in group if one.probability is not None]
-    probability = combine(given, how) if given else None
-    score = occurrence / looks * (1.0 if probability is None else probability)
+    of_looks = [combine(given, how) for given in of_look.values() if given]
+    probability = combine(of_looks, how) if of_looks else None
+    score = occurrence / looks
+    if probability is not None and by != "occurrence":
+        score = probability if by == "probability" else score * probability
     seen = tuple(dict.fromkeys(one.crop for one in group))
     return Scored(key, score, probability, occurrence, looks, seen, True, None)
+
+
+def _known(by: str) -> None:
+    if by not in RANKINGS:
+        raise ValueError(f"{by!r} is not one of {', '.join(RANKINGS)}")
 
 
 def _below(probability: float | None, threshold: float) -> str | None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from annotator.core.scoring import (
     Ranked,
     Said,
+    Scored,
     combine,
     heat_threshold,
     image_scores,
@@ -134,16 +135,104 @@ def test_scores_refuse_nonsense():
     assert image_scores([], 1, filter="percentile") == []
 
 
-def test_rank_sums_the_kept_scores_of_the_images():
+def test_a_look_that_names_a_concept_twice_is_combined_before_the_looks_are():
+    said = [
+        Said("sofa", "whole", 0, 0.6),
+        Said("sofa", "whole", 0, 0.2),
+        Said("sofa", "whole", 1, 0.8),
+    ]
+
+    def probability(how: str) -> float | None:
+        return image_scores(said, 2, how=how)[0].probability
+
+    assert probability("avg") == pytest.approx(((0.6 + 0.2) / 2 + 0.8) / 2)  # 0.6, not 1.6 / 3
+    assert probability("product") == pytest.approx(0.6 * 0.2 * 0.8)
+    assert (probability("min"), probability("max")) == (0.2, 0.8)
+
+
+def test_an_image_is_scored_by_what_is_asked():
+    said = [Said("a", "whole", s, 0.3) for s in range(3)] + [Said("b", "whole", 0, 0.8)]
+
+    def scores(by: str, **more: object) -> list[tuple[str, object]]:
+        return [(s.key, pytest.approx(s.score)) for s in image_scores(said, 4, by=by, **more)]
+
+    assert scores("occurrence") == [("a", 0.75), ("b", 0.25)]
+    assert scores("probability") == [("b", 0.8), ("a", 0.3)]
+    assert scores("product") == [("a", 0.75 * 0.3), ("b", 0.25 * 0.8)]
+    # The percentile filter drops by that order, the fixed one by the probability whatever it is.
+    lowest = image_scores(said, 4, by="probability", filter="percentile")
+    assert [(s.key, s.kept) for s in lowest] == [("b", True), ("a", False)]
+    improbable = image_scores(said, 4, by="occurrence", filter="fixed")
+    assert [(s.key, s.kept) for s in improbable] == [("a", False), ("b", True)]
+    with pytest.raises(ValueError, match="product, occurrence, probability"):
+        image_scores(said, 4, by="luck")
+
+
+def three_images() -> list[list[Scored[str]]]:
+    """a: 2 of 2 looks at 0.9 and 0.5, then 1 of 2 at 0.2. b: 1 of 2 at 0.8. c: no numbers."""
+    return [
+        image_scores([Said("a", "whole", 0, 0.9), Said("a", "whole", 1, 0.5)], 2),
+        image_scores([Said("a", "whole", 0, 0.2), Said("b", "whole", 1, 0.8)], 2),
+        image_scores([Said("c", "whole", 0, None)], 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("by", "how", "expected"),
+    [
+        # a is on 1 + 1/2 images, its probabilities there 0.7 and 0.2; b on 1/2, 0.8; c on 1/2.
+        ("occurrence", "avg", {"a": 1.5, "b": 0.5, "c": 0.5}),
+        ("occurrence", "product", {"a": 1.5, "b": 0.5, "c": 0.5}),
+        ("probability", "avg", {"b": 0.8, "c": 0.5, "a": (0.7 + 0.2) / 2}),
+        ("probability", "product", {"b": 0.8, "c": 0.5, "a": 0.7 * 0.2}),
+        ("probability", "min", {"b": 0.8, "c": 0.5, "a": 0.2}),
+        ("probability", "max", {"b": 0.8, "a": 0.7, "c": 0.5}),
+        ("product", "avg", {"a": 1.5 * 0.45, "c": 0.5, "b": 0.5 * 0.8}),
+        ("product", "product", {"c": 0.5, "b": 0.5 * 0.8, "a": 1.5 * 0.14}),
+        ("product", "min", {"c": 0.5, "b": 0.5 * 0.8, "a": 1.5 * 0.2}),
+        ("product", "max", {"a": 1.5 * 0.7, "c": 0.5, "b": 0.5 * 0.8}),
+    ],
+)
+def test_rank_by_occurrence_probability_and_product(by, how, expected):
+    ranked = rank(three_images(), by, how)
+    assert [one.key for one in ranked] == list(expected)
+    assert [one.score for one in ranked] == [pytest.approx(v) for v in expected.values()]
+    assert {one.key: one.support for one in ranked} == {"a": 2, "b": 1, "c": 1}
+
+
+def test_rank_refuses_an_unknown_way():
+    with pytest.raises(ValueError, match="product, occurrence, probability"):
+        rank([], "luck")
+
+
+def test_a_product_over_10000_images_keeps_its_order():
+    # 0.3^10000 and 0.4^10000 are both 0 as floats; so is what has a 0 in it, which comes last.
+    def image(number: int) -> list[Scored[str]]:
+        said = [Said("low", "whole", 0, 0.3), Said("high", "whole", 0, 0.4)]
+        if number < 2:
+            said += [Said("never", "whole", 0, 0.0), Said("twice", "whole", 0, 0.5)]
+        return image_scores(said, 1)
+
+    for by in ("product", "probability"):
+        ranked = rank((image(number) for number in range(10_000)), by, "product")
+        assert [one.key for one in ranked] == ["twice", "high", "low", "never"]
+        assert [one.score for one in ranked[1:]] == [0.0, 0.0, 0.0]
+    assert ranked[0].score == pytest.approx(0.25)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.floats(0, 1)), max_size=6))
+def test_one_look_an_image_ranks_by_the_sum_of_its_probabilities(images):
+    found = [image_scores([Said(k, "whole", 0, p) for k, p in i.items()], 1) for i in images]
+    sums = {k: math.fsum(i[k] for i in images if k in i) for i in images for k in i}
+    assert {one.key: one.score for one in rank(found)} == sums
+
+
+def test_rank_counts_only_what_the_filters_kept():
     first = image_scores([Said("a", "whole", 0, 0.9), Said("b", "whole", 0, 0.3)], 1)
     second = image_scores(
         [Said("b", "whole", 0, 0.7), Said("c", "whole", 0, 0.1)], 1, filter="percentile"
     )
-    a_half = image_scores([Said("b", "whole", 0, 0.2)], 2)
-    assert rank([first, second, a_half]) == [
-        Ranked("b", pytest.approx(0.3 + 0.7 + 0.1), 3),
-        Ranked("a", pytest.approx(0.9), 1),
-    ]
+    assert rank([first, second]) == [Ranked("b", 1.0, 2), Ranked("a", 0.9, 1)]
 
 
 def test_rank_breaks_ties_by_support_then_by_first_meeting():

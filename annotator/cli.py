@@ -61,13 +61,15 @@ def _run(argv: Sequence[str], window: Window | None) -> int:
 
 
 def _commands() -> Mapping[str, Command]:
-    from annotator import cli_demo, cli_house, cli_review, cli_steps
+    from annotator import cli_demo, cli_house, cli_models, cli_review, cli_steps, cli_words
 
     return {
         **cli_demo.COMMANDS,
         **cli_house.COMMANDS,
+        **cli_models.COMMANDS,
         **cli_review.COMMANDS,
         **cli_steps.COMMANDS,
+        **cli_words.COMMANDS,
     }
 
 

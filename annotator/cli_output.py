@@ -122,6 +122,17 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def used(usage: Mapping[str, Any] | None) -> str:
+    """A line on the requests that an answer took; nothing where none was sent."""
+    if not usage or not usage.get("requests"):
+        return ""
+    parts = [f"{usage['requests']} requests ({usage['retries']} repeated)"]
+    parts.append(f"{usage['prompt_tokens']} + {usage['completion_tokens']} tokens")
+    if usage.get("cost") is not None:
+        parts.append(f"cost {usage['cost']:.4f}")
+    return "\n" + ", ".join(parts)
+
+
 def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count} images"
 

@@ -56,7 +56,7 @@ def synset_verdict(words: Namespace, out: Output) -> int:
             ids = [queries.find_synset(db, text).id for text in words.synsets]
         decide[_verb(words)](project, ids)
 
-    return _decide(words, out, act)
+    return carry_out(words, out, act)
 
 
 def synset_rename(words: Namespace, out: Output) -> int:
@@ -74,7 +74,7 @@ def synset_rename(words: Namespace, out: Output) -> int:
                 f"{synset.id} {taken.synset_id}"
             ) from taken
 
-    return _decide(words, out, act)
+    return carry_out(words, out, act)
 
 
 def synset_merge(words: Namespace, out: Output) -> int:
@@ -87,7 +87,7 @@ def synset_merge(words: Namespace, out: Output) -> int:
             target = queries.find_synset(db, words.target).id
         synsets.merge(project, sources, target)
 
-    return _decide(words, out, act)
+    return carry_out(words, out, act)
 
 
 def synset_move(words: Namespace, out: Output) -> int:
@@ -100,7 +100,7 @@ def synset_move(words: Namespace, out: Output) -> int:
             parent = None if words.top else queries.find_synset(db, words.parent).id
         synsets.move(project, synset, parent)
 
-    return _decide(words, out, act)
+    return carry_out(words, out, act)
 
 
 def tag_verdict(words: Namespace, out: Output) -> int:
@@ -119,7 +119,7 @@ def tag_verdict(words: Namespace, out: Output) -> int:
             synset = queries.find_synset(db, words.synset)
         decide[_verb(words)](project, image.id, synset.id)
 
-    return _decide(words, out, act)
+    return carry_out(words, out, act)
 
 
 def tag_add(words: Namespace, out: Output) -> int:
@@ -131,7 +131,7 @@ def tag_add(words: Namespace, out: Output) -> int:
             image = queries.find_image(db, words.image)
         operations.add_word(project, image.id, words.text)
 
-    return _decide(words, out, act)
+    return carry_out(words, out, act)
 
 
 def region_verdict(words: Namespace, out: Output) -> int:
@@ -146,7 +146,7 @@ def region_verdict(words: Namespace, out: Output) -> int:
     def act(project: Project) -> None:
         decide[_verb(words)](project, words.regions)
 
-    return _decide(words, out, act)
+    return carry_out(words, out, act)
 
 
 def undo(words: Namespace, out: Output) -> int:
@@ -176,7 +176,7 @@ def history(words: Namespace, out: Output) -> int:
     return 0
 
 
-def _decide(words: Namespace, out: Output, act: Callable[[Project], None]) -> int:
+def carry_out(words: Namespace, out: Output, act: Callable[[Project], None]) -> int:
     """Run one operation and say which step of the history it became."""
     from annotator.project import queries
 

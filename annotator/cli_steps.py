@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import NOTHING_WRITTEN, Output, duration, facts, table
+from annotator.cli_output import NOTHING_WRITTEN, Output, duration, facts, table, used
 from annotator.core.errors import AnnotatorError, Cancelled, NothingToExport
-from annotator.core.records import Progress, Synset
+from annotator.core.records import Progress
 
 if TYPE_CHECKING:
     from annotator.project.project import Project
@@ -87,13 +87,18 @@ def status(words: Namespace, out: Output) -> int:
     return 0
 
 
+_PROPOSE = (
+    *("grid", "samples", "filter", "threshold", "combine", "rank", "seed", "limit"),
+    *("prompt", "strategy", "correct", "temperature", "nucleus"),
+)
+
+
 def propose(words: Namespace, out: Output) -> int:
     from annotator.backends.registry import load_pack
     from annotator.pipeline.options import ProposeOptions
     from annotator.pipeline.propose import propose as ask
 
-    given = ("grid", "samples", "filter", "threshold", "combine", "seed", "limit")
-    options = ProposeOptions(**_given(words, given))
+    options = ProposeOptions(**_given(words, _PROPOSE))
     pack = load_pack(words.pack)
     with _opened(words.project) as project:
         _require_images(project)
@@ -103,53 +108,22 @@ def propose(words: Namespace, out: Output) -> int:
     text = (
         f"{result['done']} images in {duration(result['seconds'])}{before}: "
         f"{result['synsets']} words, "
-        f"{result['tags']} tags.\n"
+        f"{result['tags']} tags.{_said(words.project, result)}\n"
         f"Next: annotator vocabulary {words.project}, or the window: annotator {words.project}"
     )
     out.result(result, text)
     return 0
 
 
-def vocabulary(words: Namespace, out: Output) -> int:
-    from annotator.project import queries
-
-    with _opened(words.project) as project, project.read() as db:
-        found = queries.vocabulary(db)
-    names = {synset.id: synset.name for synset in found}
-    found = found[: words.top]
-    rows = [
-        (
-            synset.name + (" (group)" if synset.inner else ""),
-            synset.subtree_support if synset.inner else synset.support,
-            synset.score,
-            synset.verdict,
-            names.get(synset.parent) if synset.parent is not None else None,
+def _said(project: Path, result: dict[str, Any]) -> str:
+    """What a model that talks left behind; nothing for a classifier."""
+    text = ""
+    if result.get("unreadable_replies"):
+        text += (
+            f"\n{result['unreadable_replies']} of {result['replies']} replies could not be read: "
+            f"annotator replies {project} --unreadable"
         )
-        for synset in found
-    ]
-    text = table(("name", "images", "score", "verdict", "below"), rows)
-    if not rows:
-        text = f"No words yet. Next: annotator propose {words.project}"
-    out.result([synset_row(synset, names) for synset in found], text)
-    return 0
-
-
-def synset_row(synset: Synset, names: dict[int, str]) -> dict[str, Any]:
-    """A word of the vocabulary as a script sees it."""
-    return {
-        "id": synset.id,
-        "name": synset.name,
-        "lemmas": list(synset.lemmas),
-        "wordnet_id": synset.wordnet_id,
-        "support": synset.support,
-        "subtree_support": synset.subtree_support,
-        "score": synset.score,
-        "verdict": synset.verdict,
-        "parent": synset.parent,
-        "parent_name": names.get(synset.parent) if synset.parent is not None else None,
-        "source": synset.source,
-        "inner": synset.inner,
-    }
+    return text + used(result.get("usage"))
 
 
 def ground(words: Namespace, out: Output) -> int:
@@ -297,7 +271,6 @@ COMMANDS = {
     "scan": scan,
     "status": status,
     "propose": propose,
-    "vocabulary": vocabulary,
     "ground": ground,
     "segment": segment,
     "export coco": export_coco,

@@ -208,7 +208,8 @@ def _describe_role(spec: RoleSpec) -> dict[str, Any]:
     try:
         if weights is not None:
             weights.locate()
-        facts["id"] = spec.id
+        # The id of a folder takes reading all of it: verify does that.
+        facts["id"] = spec.id if spec.folder is None else None
     except AnnotatorError:
         facts["present"] = False
     return facts

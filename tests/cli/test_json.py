@@ -82,8 +82,11 @@ def test_check_and_backup(run: Any, project: Path, tmp_path: Path) -> None:
 
 
 def test_models(run: Any) -> None:
-    (pack,) = run("models", "list", "--json").json
-    assert pack["name"] == "starter"
+    packs = {pack["name"]: pack for pack in run("models", "list", "--json").json}
+    assert {"starter", "instructblip", "blip2", "smolvlm", "qwen-vl", "server"} <= packs.keys()
+    assert all(role["present"] for role in packs["starter"]["roles"].values())
+    assert packs["server"]["roles"]["tagger"]["server"] == "http://127.0.0.1:8000/v1"
+    assert "segmentation labels" in packs["instructblip"]["roles"]["tagger"]["prompts"]
     roles = run("models", "show", "--json").json["roles"]
     assert set(roles) == {"tagger", "grounder", "embedder", "refiner"}
     assert all({"licence", "source", "sha256"} <= role.keys() for role in roles.values())

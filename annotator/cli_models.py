@@ -1,0 +1,113 @@
+"""The commands about packs of models and model servers."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from typing import Any
+
+from annotator.cli_output import Output, table
+from annotator.core.errors import AnnotatorError
+
+
+def models_list(_words: Namespace, out: Output) -> int:
+    from annotator.backends import registry
+
+    found = [registry.describe(name) for name in registry.list_packs()]
+    rows = [(one["name"], ", ".join(one["roles"]), _here(one), one["title"]) for one in found]
+    out.result(found, table(("pack", "roles", "ready", "what it is"), rows))
+    return 0
+
+
+def models_show(words: Namespace, out: Output) -> int:
+    from annotator.backends import registry
+
+    found = registry.describe(words.pack)
+    rows = [
+        (
+            role,
+            one["model"],
+            size(one["size_bytes"]),
+            "yes" if one["present"] else "no",
+            one["licence"],
+            one["server"] or one["source"],
+        )
+        for role, one in found["roles"].items()
+    ]
+    head = f"{found['name']}: {found['title']}\n{found['description']}\n".strip()
+    text = table(("role", "model", "size", "ready", "licence", "source"), rows)
+    prompts = [name for one in found["roles"].values() for name in one["prompts"]]
+    asked = f"\n\nprompts: {', '.join(prompts)}" if prompts else ""
+    out.result(found, f"{head}\n\n{text}{asked}")
+    return 0
+
+
+def models_verify(words: Namespace, out: Output) -> int:
+    from annotator.backends import registry
+
+    found = registry.verify(words.pack)
+    ok = all(row[2] for row in found)
+    rows = [(role, "ok" if fine else "WRONG", message) for role, _, fine, message in found]
+    files = [
+        {"role": role, "file": file, "ok": fine, "message": message}
+        for role, file, fine, message in found
+    ]
+    out.result({"ok": ok, "files": files}, table(("role", "file", "result"), rows))
+    return 0 if ok else 1
+
+
+def models_server(words: Namespace, out: Output) -> int:
+    from annotator.backends import servers
+
+    offered = servers.probe(words.url, words.key) if words.look else []
+    path = servers.write_pack(
+        words.name, words.url, words.model, words.key, language_model=words.language_model
+    )
+    text = f"The pack {words.name} is written to {path}."
+    if offered:
+        text += f"\nIts models: {', '.join(offered)}."
+    text += f"\nNext: annotator propose PROJECT --pack {words.name} sends the images to {words.url}"
+    out.result({"pack": words.name, "path": str(path), "models": offered}, text)
+    return 0
+
+
+def models_key(words: Namespace, out: Output) -> int:
+    from annotator.backends import keys
+
+    secret = _secret(words.name)
+    keys.store(words.name, secret)
+    text = f"Kept. Use it with --key keyring:{words.name}."
+    out.result({"key": f"keyring:{words.name}"}, text)
+    return 0
+
+
+def _secret(name: str) -> str:
+    if sys.stdin is not None and sys.stdin.isatty():
+        from getpass import getpass
+
+        found = getpass(f"Key of {name} (not shown): ")
+    else:
+        found = sys.stdin.readline() if sys.stdin is not None else ""
+    if not found.strip():
+        raise AnnotatorError(f"No key was given for {name}: type it, or send it to stdin.")
+    return found.strip()
+
+
+def _here(pack: dict[str, Any]) -> str:
+    return "yes" if all(role["present"] for role in pack["roles"].values()) else "no"
+
+
+def size(count: int) -> str:
+    """Bytes in words; a dash for what has none."""
+    if not count:
+        return "-"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+COMMANDS = {
+    "models list": models_list,
+    "models show": models_show,
+    "models verify": models_verify,
+    "models server": models_server,
+    "models key": models_key,
+}

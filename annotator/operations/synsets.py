@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sqlite3 import Connection
 
 from annotator.core.errors import AnnotatorError, NameTaken
 from annotator.core.records import Verdict
@@ -32,7 +33,7 @@ def clear(project: Project, ids: Sequence[int] | int) -> None:
 def _decide(project: Project, verb: str, ids: Sequence[int] | int, verdict: Verdict) -> None:
     with project.read() as db:
         words = Words(db)
-        roots = list(dict.fromkeys(words.root(id) for id in _several(ids)))
+        roots = list(dict.fromkeys(words.root(id) for id in several(ids)))
         label = f"{verb} {listed([words.name(root) for root in roots], 'synsets')}"
     if not roots:
         raise AnnotatorError(f"Choose the synsets to {verb.lower()} first.")
@@ -42,7 +43,7 @@ def _decide(project: Project, verb: str, ids: Sequence[int] | int, verdict: Verd
             decisions.decide_synset(db, words.root(id), verdict)
 
 
-def _several(ids: Sequence[int] | int) -> Sequence[int]:
+def several(ids: Sequence[int] | int) -> Sequence[int]:
     return (ids,) if isinstance(ids, int) else ids
 
 
@@ -101,15 +102,19 @@ def merge(project: Project, source_ids: Sequence[int] | int, target_id: int) -> 
 
     Raises AnnotatorError when a source is the target itself, or above or below it in the tree.
     """
-    source_ids = _several(source_ids)
+    source_ids = several(source_ids)
     with project.read() as db:
         words = Words(db)
         sources, target = decisions.check_merge(words, source_ids, target_id)
         names = listed([words.name(source) for source in sources], "synsets")
         label = f"Merge {names} into {words.name(target)}"
     with project.transact(label) as db:
-        words = Words(db)
-        decisions.merge(db, words, *decisions.check_merge(words, source_ids, target_id))
+        merge_in(db, Words(db), source_ids, target_id)
+
+
+def merge_in(db: Connection, words: Words, source_ids: Sequence[int], target_id: int) -> None:
+    """``merge`` as a part of the caller's step, by the words as they were before it."""
+    decisions.merge(db, words, *decisions.check_merge(words, source_ids, target_id))
 
 
 def move(project: Project, id: int, parent_id: int | None) -> None:
@@ -126,14 +131,21 @@ def move(project: Project, id: int, parent_id: int | None) -> None:
             else f"Move {name} below {words.name(words.root(parent_id))}"
         )
     with project.transact(label) as db:
-        words = Words(db)
-        root = words.root(id)
-        parent = None if parent_id is None else words.root(parent_id)
-        if parent is not None and (parent == root or words.is_below(parent, root)):
-            where = "itself" if parent == root else f"{words.name(parent)}, which is below it"
-            raise AnnotatorError(f"{name} cannot be put below {where}; choose another parent.")
-        if words.parents[root] != parent:
-            decisions.move(db, root, parent)
+        move_in(db, Words(db), id, parent_id)
+
+
+def move_in(db: Connection, words: Words, id: int, parent_id: int | None) -> None:
+    """``move`` as a part of the caller's step; ``words`` knows of it afterwards."""
+    root = words.root(id)
+    parent = None if parent_id is None else words.root(parent_id)
+    if parent is not None and (parent == root or words.is_below(parent, root)):
+        where = "itself" if parent == root else f"{words.name(parent)}, which is below it"
+        raise AnnotatorError(
+            f"{words.name(root)} cannot be put below {where}; choose another parent."
+        )
+    if words.parents[root] != parent:
+        decisions.move(db, root, parent)
+        words.moved(root, parent)
 
 
 def add(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from annotator.core.paths import is_folder
-from annotator.core.records import Image, Rle
+from annotator.core.records import Image, Rle, Usage
 from annotator.project.project import Project
 
 # A damaged file can have a problem on every row; a person needs the first few and the number.
@@ -19,7 +19,7 @@ def check(project: Project) -> list[str]:
     """Problems as sentences for a person; an empty list means that all is well. Changes nothing."""
     problems: list[str] = []
     with project.read() as db:
-        for look in (_file, _references, _journal, _merges, _tree, _masks):
+        for look in (_file, _references, _journal, _merges, _tree, _suggestions, _replies, _masks):
             problems += _first_of(look(db))
         problems += _first_of(_images(db, project.folder))
     return problems
@@ -100,6 +100,31 @@ def _tree(db: sqlite3.Connection) -> Iterator[str]:
         for synset in parents:
             if _end(synset, parents.get) is None:
                 yield f"Synset {synset} is below itself in the tree."
+
+
+def _suggestions(db: sqlite3.Connection) -> Iterator[str]:
+    rows = db.execute(
+        "SELECT d.source, d.target FROM suggestion_decisions AS d "
+        "LEFT JOIN synset_decisions AS s ON s.synset_id = d.source "
+        "LEFT JOIN synset_decisions AS t ON t.synset_id = d.target "
+        "WHERE d.kind = 'merge' AND d.verdict = 'accepted' "
+        "AND coalesce(s.root, d.source) != coalesce(t.root, d.target)"
+    )
+    for source, target in rows:
+        yield f"Merging synset {source} into {target} counts as taken, but they are two words."
+
+
+def _replies(db: sqlite3.Connection) -> Iterator[str]:
+    for run, image in db.execute(
+        "SELECT DISTINCT r.run_id, r.image_id FROM replies AS r LEFT JOIN run_images AS i "
+        "ON i.run_id = r.run_id AND i.image_id = r.image_id WHERE i.run_id IS NULL"
+    ):
+        yield f"Run {run} has replies for image {image}, which it has not done."
+    for run, usage in db.execute("SELECT id, usage FROM runs"):
+        try:
+            Usage(**json.loads(usage))
+        except (TypeError, ValueError):
+            yield f"What run {run} took cannot be read."
 
 
 def _end(start: int, following: Callable[[int], int | None]) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from annotator.project.words import Words
@@ -98,6 +98,19 @@ def count(db: sqlite3.Connection, words: Words, top: int | None = None) -> dict[
             seen,
         )
     return counts
+
+
+def supports(db: sqlite3.Connection, words: Words, roots: Iterable[int]) -> dict[int, int]:
+    """``Count.support`` of these roots alone."""
+    wanted = set(roots)
+    if not wanted:
+        return {}
+    sets = _Sets(db, words.ids(wanted))
+    found = {}
+    for root in wanted:
+        kept, accepted, rejected = sets.of(words.members[root])
+        found[root] = ((kept & ~rejected) | accepted).bit_count()
+    return found
 
 
 def _bottom_up(words: Words, roots: Sequence[int] | dict[int, list[int]]) -> list[int]:

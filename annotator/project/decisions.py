@@ -10,22 +10,28 @@ from typing import Any
 
 from annotator.core.records import Rle, Verdict
 from annotator.project.journal import now
+from annotator.project.queries_suggestions import Decided, Row, fault, rows_of
 from annotator.project.queries_synsets import check_merge, find_root
 from annotator.project.store_tags import RegionRow, insert_region
 from annotator.project.words import Words, word_key
 
 __all__ = [
+    "Row",
     "Words",
     "add_region",
     "add_synset",
     "check_merge",
     "decide_region",
+    "decide_suggestions",
     "decide_synset",
     "decide_tag",
+    "fault",
     "find_root",
     "merge",
     "move",
     "rename",
+    "rows_of",
+    "suggestion_verdicts",
     "word_key",
 ]
 
@@ -127,6 +133,39 @@ def decide_region(db: sqlite3.Connection, region_id: int, verdict: Verdict) -> N
             "WHERE verdict != excluded.verdict",
             (region_id, verdict, now()),
         )
+
+
+def suggestion_verdicts(
+    db: sqlite3.Connection, words: Words, rows: Sequence[Row]
+) -> dict[int, Verdict]:
+    """Suggestion id -> what was decided on it, or on its two words."""
+    decided = Decided(db, words)
+    return {row.id: decided.of(row.kind, row.source, row.target) for row in rows}
+
+
+def decide_suggestions(
+    db: sqlite3.Connection, words: Words, rows: Sequence[Row], verdict: Verdict
+) -> None:
+    """The verdict on suggestions; "unknown" takes it back. It replaces what was decided on the
+    same two words before, in the other direction of a merge too."""
+    decided = Decided(db, words)
+    for row in rows:
+        key = (row.kind, row.source, row.target)
+        if verdict != "unknown" and decided.of(*key) == verdict:
+            continue
+        for other in decided.alike(*key):
+            if other != key or verdict == "unknown":
+                db.execute(
+                    "DELETE FROM suggestion_decisions WHERE kind = ? AND source = ? AND target = ?",
+                    other,
+                )
+        if verdict != "unknown":
+            db.execute(
+                "INSERT INTO suggestion_decisions (kind, source, target, verdict, at) "
+                "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET verdict = excluded.verdict, "
+                "at = excluded.at",
+                (*key, verdict, now()),
+            )
 
 
 def add_region(

@@ -52,8 +52,8 @@ _JOURNALED: dict[str, tuple[tuple[str, ...], bool]] = {
 
 #: Journaled table -> kinds of rows that views have to read again when it changed.
 _KINDS: dict[str, frozenset[str]] = {
-    "synset_decisions": frozenset({"synsets", "tags", "regions"}),
-    "synsets": frozenset({"synsets", "tags", "regions"}),
+    "synset_decisions": frozenset({"synsets", "tags", "regions", "suggestions"}),
+    "synsets": frozenset({"synsets", "tags", "regions", "suggestions"}),
     "lemmas": frozenset({"synsets", "tags", "regions"}),
     "tag_decisions": frozenset({"tags", "synsets", "regions"}),
     "region_decisions": frozenset({"regions"}),
@@ -209,6 +209,7 @@ def _referred_to(db: sqlite3.Connection, synset: int) -> bool:
         db.execute(
             "SELECT EXISTS (SELECT 1 FROM tags WHERE synset_id = :id) "
             "OR EXISTS (SELECT 1 FROM labels WHERE synset_id = :id) "
+            "OR EXISTS (SELECT 1 FROM label_senses WHERE synset_id = :id) "
             "OR EXISTS (SELECT 1 FROM regions WHERE synset_id = :id) "
             "OR EXISTS (SELECT 1 FROM lemmas WHERE synset_id = :id) "
             "OR EXISTS (SELECT 1 FROM synsets WHERE parent = :id)",

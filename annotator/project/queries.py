@@ -25,10 +25,13 @@ from annotator.project.queries_runs import (
     last_run,
     pending_images,
     proposals,
+    replies,
+    reply_counts,
     run,
     run_failures,
     runs,
 )
+from annotator.project.queries_suggestions import open_rows, suggestions
 from annotator.project.queries_synsets import (
     evidence,
     find_synset,
@@ -74,12 +77,15 @@ __all__ = [
     "redo_label",
     "region",
     "regions",
+    "replies",
+    "reply_counts",
     "run",
     "run_failures",
     "runs",
     "status",
     "status_counts",
     "suggest_words",
+    "suggestions",
     "synset",
     "tagged_images",
     "tags",
@@ -95,7 +101,8 @@ def status(db: sqlite3.Connection) -> dict[str, Any]:
     ``images`` are those that are there, unreadable ones included. ``synsets`` are the words of
     the vocabulary without those that only group others. ``tags`` passed the filters or were
     decided; merged ones on the same image count once. Rejected words and what hangs on them
-    count only as rejected, that is not at all.
+    count only as rejected, that is not at all. ``replies`` are those of models that talk,
+    ``suggestions`` those that are open.
     """
     words = Words(db)
     counts = count(db, words)
@@ -120,9 +127,11 @@ def status(db: sqlite3.Connection) -> dict[str, Any]:
         "unreadable": unreadable,
         # Append-only, so the last number is the count; counting millions of rows is slow.
         "proposals": db.execute("SELECT coalesce(max(id), 0) FROM proposals").fetchone()[0],
+        "replies": db.execute("SELECT coalesce(max(id), 0) FROM replies").fetchone()[0],
         "synsets": sum(not s.inner and s.verdict != "rejected" for s in ranked(words, counts)),
         "tags": sum(counts[r].tags for r in alive),
         "regions": regions_,
+        "suggestions": len(open_rows(db, words)),
         "accepted": {
             "synsets": sum(words.entries[r].verdict == "accepted" for r in words.members),
             "tags": sum(counts[r].accepted for r in alive),

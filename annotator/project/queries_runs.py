@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.records import Failure, Image, Proposal, Run, Usage
+from annotator.core.records import Failure, Image, Proposal, Reply, Run, Usage
 from annotator.project.queries_images import IMAGE_COLUMNS, to_image
 
 RUNS = (
@@ -96,6 +96,37 @@ def proposals(
     for row in rows:
         values = [*row[:6], tuple(json.loads(row[6])), row[7] or None]
         yield Proposal(*values)
+
+
+def replies(
+    db: sqlite3.Connection,
+    run_id: int | None = None,
+    image_id: int | None = None,
+    failed: bool = False,
+) -> Iterator[Reply]:
+    """What models that talk replied, of one run or image or of all, oldest first; with
+    ``failed`` only what no label could be read out of."""
+    wanted, values = [], []
+    for column, value in (("r.run_id", run_id), ("r.image_id", image_id)):
+        if value is not None:
+            wanted.append(f"{column} = ?")
+            values.append(value)
+    if failed:
+        wanted.append("r.failure IS NOT NULL")
+    where = f"WHERE {' AND '.join(wanted)} " if wanted else ""
+    for row in db.execute(
+        "SELECT r.image_id, i.path, r.crop, r.sample, r.run_id, r.text, r.failure FROM replies r "
+        f"JOIN images i ON i.id = r.image_id {where}ORDER BY r.id",
+        values,
+    ):
+        yield Reply(*row)
+
+
+def reply_counts(db: sqlite3.Connection, run_id: int) -> tuple[int, int]:
+    """(replies of the run, those of them that no label could be read out of)."""
+    row = db.execute("SELECT count(*), count(failure) FROM replies WHERE run_id = ?", (run_id,))
+    every, failed = row.fetchone()
+    return int(every), int(failed)
 
 
 def labels(db: sqlite3.Connection) -> list[Label]:

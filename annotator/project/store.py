@@ -13,6 +13,13 @@ from annotator.core.records import Image, Proposed, Run
 from annotator.project.journal import now
 from annotator.project.queries_images import IMAGE_COLUMNS, to_image
 from annotator.project.queries_runs import RUNS, to_run
+from annotator.project.store_suggestions import (
+    ReplyRow,
+    SuggestionRow,
+    add_replies,
+    add_usage,
+    set_suggestions,
+)
 from annotator.project.store_tags import (
     RegionRow,
     TagRow,
@@ -31,10 +38,13 @@ __all__ = [
     "FileSeen",
     "KnownFile",
     "RegionRow",
+    "ReplyRow",
     "Said",
+    "SuggestionRow",
     "TagRow",
     "add_regions",
     "add_run_images",
+    "add_usage",
     "clear_tags",
     "drop_regions",
     "ensure_label",
@@ -51,6 +61,7 @@ __all__ = [
     "set_label",
     "set_parents",
     "set_scores",
+    "set_suggestions",
     "set_tags",
     "start_run",
     "unread_images",
@@ -179,7 +190,7 @@ def move_image(db: sqlite3.Connection, image_id: int, file: FileSeen) -> bool:
 
 
 def _in_use(db: sqlite3.Connection, image_id: int) -> bool:
-    tables = ("proposals", "tags", "regions", "tag_decisions", "run_images")
+    tables = ("proposals", "replies", "tags", "regions", "tag_decisions", "run_images")
     tests = [f"EXISTS (SELECT 1 FROM {table} WHERE image_id = :id)" for table in tables]
     # An undone decision can come back by redo and must find its image.
     tests.append("EXISTS (SELECT 1 FROM journal WHERE json_extract(key, '$.image_id') = :id)")
@@ -243,9 +254,13 @@ def _json(values: Mapping[str, Any] | None) -> str:
 
 
 def add_run_images(
-    db: sqlite3.Connection, run_id: int, rows: Iterable[tuple[int, str | None, Sequence[Said]]]
+    db: sqlite3.Connection,
+    run_id: int,
+    rows: Iterable[tuple[int, str | None, Sequence[Said]]],
+    replies: Mapping[int, Sequence[ReplyRow]] | None = None,
 ) -> None:
-    """Images that a run has done: (image id, error or None, what was said of it).
+    """Images that a run has done: (image id, error or None, what was said of it), and the
+    ``replies`` by image id that this was read out of.
 
     One call in one ``write()`` is one resume point. An image that this run did already is left
     as it is, so that doing a batch twice changes nothing.
@@ -259,6 +274,7 @@ def add_run_images(
         ).rowcount
         if not fresh:
             continue
+        add_replies(db, run_id, image_id, (replies or {}).get(image_id, ()))
         values = []
         for one in said:
             key = (one.proposed.text, one.proposed.wordnet_id)

@@ -147,6 +147,11 @@ class Words:
             at = self.parents[at]
         return False
 
+    def moved(self, root: int, parent: int | None) -> None:
+        """Follow a move that was written since, without reading all again."""
+        self.parents[root] = parent
+        self.__dict__.pop("children", None)
+
     def named(self, text: str) -> list[int]:
         """Roots with that name, by id; else roots with that lemma."""
         key = word_key(text)

@@ -54,6 +54,22 @@ def test_a_sound_project_has_no_problems(project: Project) -> None:
         ("UPDATE images SET path = 'b.jpg'", "b.jpg cannot be found"),
         ("UPDATE synsets SET parent = id WHERE id = 1", "Synset 1 is below itself"),
         (
+            "INSERT INTO suggestions VALUES (1, 'merge', 1, 77, 0.5, '', NULL)",
+            "suggestions refers to a row of synsets",
+        ),
+        (
+            "INSERT INTO suggestion_decisions VALUES ('merge', 1, 77, 'rejected', '')",
+            "suggestion_decisions refers to a row of synsets",
+        ),
+        (
+            "INSERT INTO suggestion_decisions VALUES ('merge', 1, 2, 'accepted', '')",
+            "Merging synset 1 into 2 counts as taken, but they are two words",
+        ),
+        (
+            "INSERT INTO runs VALUES (1, 'propose', '', '{}', '{}', 0, '', '', 'done', 1, 'x')",
+            "What run 1 took cannot be read",
+        ),
+        (
             "INSERT INTO synset_decisions (synset_id, merged_into, root) VALUES (1, 2, 3)",
             "Synset 1 is merged into 2, but read as 3",
         ),
@@ -75,6 +91,15 @@ def test_a_journal_that_cannot_be_read_is_named(project: Project) -> None:
     assert check(project) == []
     damage(project, "UPDATE journal SET new = 'no json'")
     assert "undo stops there" in check(project)[0]
+
+
+def test_replies_without_their_image_are_named(project: Project) -> None:
+    with project.write("runs") as db:
+        run = store.start_run(db, "propose")
+        store.add_run_images(db, run, [(1, None, ())], {1: [store.ReplyRow("whole", 0, "cat")]})
+    assert check(project) == []
+    damage(project, "DELETE FROM run_images")
+    assert check(project) == ["Run 1 has replies for image 1, which it has not done."]
 
 
 def test_undone_steps_come_last(project: Project) -> None:

@@ -237,7 +237,7 @@ def test_subscribers_hear_of_commits_only(made) -> None:
     heard: list[frozenset[str]] = []
     stop = made.project.subscribe(heard.append)
     synsets.accept(made.project, made.dog)
-    assert heard == [{"synsets", "tags", "regions", "history"}]
+    assert heard == [{"synsets", "tags", "regions", "suggestions", "history"}]
     tags.accept(made.project, made.images[0], made.dog)
     assert {"tags", "history"} <= heard.pop()
     heard.clear()

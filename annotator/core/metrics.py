@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Sequence
+import math
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -50,6 +51,30 @@ def precision_recall_at_k(
     return (hit / places if places else 0.0), classes_hit / len(classes)
 
 
+def curve_at_k(
+    ranked: Sequence[Hashable],
+    classes: Sequence[Collection[Hashable]],
+    last: int = LAST_K,
+) -> tuple[list[float], list[float]]:
+    """(recall, precision) at each place of the ranked vocabulary that counts, up to K = ``last``.
+
+    LLM2Labels, section 4, Metrics and figure 2. Labels count as in ``precision_recall_at_k``, the
+    precision over the places there are: a curve ends where the labels do. Raises ValueError for
+    no classes.
+    """
+    recall: list[float] = []
+    precision: list[float] = []
+    hit = classes_hit = 0
+    for found in _judged(ranked[:last], classes):
+        if found is None:
+            continue
+        hit += found > 0
+        classes_hit += found
+        recall.append(classes_hit / len(classes))
+        precision.append(hit / (len(precision) + 1))
+    return recall, precision
+
+
 def auc_pr_at_k(
     ranked: Sequence[Hashable],
     classes: Sequence[Collection[Hashable]],
@@ -61,42 +86,100 @@ def auc_pr_at_k(
     LLM2Labels, section 4, Metrics. What is never recalled adds nothing. Labels count as in
     ``precision_recall_at_k``. Raises ValueError for no classes.
     """
-    area = recall = 0.0
-    before: float | None = None
-    hit = places = classes_hit = 0
-    for found in _judged(ranked[:last], classes):
-        if found is None:
-            continue
-        places += 1
-        hit += found > 0
-        classes_hit += found
-        precision, reached = hit / places, classes_hit / len(classes)
-        area += (reached - recall) * ((precision if before is None else before) + precision) / 2
-        before, recall = precision, reached
-    return area
+    recall, precision = curve_at_k(ranked, classes, last)
+    return _area([0.0, *recall], [*precision[:1], *precision])
 
 
-def average_precision(truth: NDArray[Any], scores: NDArray[Any]) -> float:
+def false_positives(
+    ranked: Sequence[Hashable],
+    classes: Sequence[Collection[Hashable]],
+    k: int = LAST_K,
+) -> int:
+    """How many of the first ``k`` labels of a ranked vocabulary name no class (LLM2Labels, table
+    4, at K = 5000); the same label twice counts once. Raises ValueError for k < 1, no classes."""
+    if k < 1:
+        raise ValueError("K is at least 1")
+    return sum(found == 0 for found in _judged(ranked[:k], classes))
+
+
+def average_precision(
+    truth: NDArray[Any], scores: NDArray[Any], positives: int | None = None
+) -> float:
     """Average precision in [0, 1] of scores[n] against truth bool[n]: the sum over thresholds of
     the step in recall times the precision there; equal scores share one threshold.
 
-    The same as scikit-learn's average_precision_score. Raises ValueError when nothing is true,
-    or the lengths differ.
+    The same as scikit-learn's average_precision_score. ``positives``: how many there are in all,
+    where some have no score; those are never recalled and add nothing. Raises ValueError when
+    nothing is true, the lengths differ, or there are fewer positives than true ones.
+    """
+    import numpy as np
+
+    recall, precision = precision_recall_curve(truth, scores, positives)
+    return float(np.sum(np.diff(recall) * precision[1:]))
+
+
+def auc_pr(truth: NDArray[Any], scores: NDArray[Any], positives: int | None = None) -> float:
+    """The area in [0, 1] under ``precision_recall_curve``, its points joined by straight lines;
+    what is never recalled adds nothing. Raises ValueError as that does.
+
+    Of all pairs of images and labels in one (micro) it is the AUC "under Precision-Recall curve
+    across all thresholds" of LLM2Labels, table 3. The same as scikit-learn's auc of its
+    precision_recall_curve.
+    """
+    recall, precision = precision_recall_curve(truth, scores, positives)
+    return _area(recall.tolist(), precision.tolist())
+
+
+def precision_recall_curve(
+    truth: NDArray[Any], scores: NDArray[Any], positives: int | None = None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(recall[m + 1], precision[m + 1]) in [0, 1] of scores[n] against truth bool[n] at each of
+    the m different scores as a threshold, the highest first; before them recall 0 at precision 1.
+
+    ``positives``: how many there are in all, where some have no score. Raises ValueError when
+    nothing is to be found, the lengths differ, or there are fewer positives than true ones.
     """
     import numpy as np
 
     true = np.asarray(truth, dtype=bool)
     values = np.asarray(scores, dtype=np.float64)
     if true.ndim != 1 or true.shape != values.shape:
-        raise ValueError("average precision needs one score for each truth")
-    if not true.any():
-        raise ValueError("average precision is undefined where nothing is true")
+        raise ValueError("precision and recall need one score for each truth")
+    found = int(np.count_nonzero(true))
+    total = found if positives is None else positives
+    if total < max(found, 1):
+        raise ValueError(
+            f"{found} of {total} can be recalled: precision and recall are undefined"
+            if total
+            else "precision and recall are undefined where nothing is true"
+        )
     order = np.argsort(-values, kind="stable")
     hits = np.cumsum(true[order])
     last_of_equal = np.append(np.flatnonzero(np.diff(values[order])), len(order) - 1)
+    last_of_equal = last_of_equal[: len(order)]
     precision = hits[last_of_equal] / (last_of_equal + 1)
-    steps = np.diff(hits[last_of_equal], prepend=0) / hits[-1]
-    return float(np.sum(steps * precision))
+    recall = hits[last_of_equal] / total
+    return np.append(0.0, recall), np.append(1.0, precision)
+
+
+def mean_average_precision(
+    groups: Iterable[tuple[NDArray[Any], NDArray[Any], int]],
+) -> float:
+    """mAP in [0, 1]: the mean of the average precisions of groups of (truth, scores, positives),
+    over those that have positives.
+
+    A group is an image with its labels (sample-wise), or a class with the images it was proposed
+    on (macro); what was not proposed, or was dropped by a filter, is not in it and is never
+    recalled. Raises ValueError when no group has positives, or as ``average_precision`` does.
+    """
+    parts = [
+        average_precision(truth, scores, positives)
+        for truth, scores, positives in groups
+        if positives
+    ]
+    if not parts:
+        raise ValueError("mean average precision is undefined where nothing is true")
+    return math.fsum(parts) / len(parts)
 
 
 def iou(a: NDArray[Any], b: NDArray[Any]) -> float:
@@ -131,3 +214,11 @@ def _judged(
             yield len(matching - hit)
         said.add(label)
         hit |= matching
+
+
+def _area(x: Sequence[float], y: Sequence[float]) -> float:
+    """The area under points joined by straight lines, x not falling."""
+    return math.fsum(
+        (right - left) * (low + high) / 2
+        for left, right, low, high in zip(x, x[1:], y, y[1:], strict=False)
+    )

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from annotator.core.metrics import auc_pr_at_k, average_precision, iou, precision_recall_at_k
+from annotator.core.metrics import (
+    auc_pr,
+    auc_pr_at_k,
+    average_precision,
+    curve_at_k,
+    false_positives,
+    iou,
+    mean_average_precision,
+    precision_recall_at_k,
+    precision_recall_curve,
+)
 
 CLASSES = [("sofa", "couch"), ("cat",), ("car", "auto", "automobile"), ("tree",)]
 
@@ -76,7 +86,26 @@ def test_auc_is_the_trapezoid_over_the_points(ranked):
     assert auc_pr_at_k(ranked, CLASSES) == pytest.approx(np.trapezoid(precision, recall))
 
 
-@given(
+def test_the_curve_has_a_point_for_each_place_that_counts():
+    # couch is sofa again and takes no place: cat (hit), wall (miss), sofa (hit), car (hit).
+    recall, precision = curve_at_k(["cat", "wall", "sofa", "couch", "car"], CLASSES)
+    assert recall == [1 / 4, 1 / 4, 2 / 4, 3 / 4]
+    assert precision == [1 / 1, 1 / 2, 2 / 3, 3 / 4]
+    assert curve_at_k(["cat", "wall", "sofa"], CLASSES, last=2) == ([1 / 4, 1 / 4], [1.0, 1 / 2])
+    assert curve_at_k([], CLASSES) == ([], [])
+
+
+def test_false_positives_are_words_that_name_no_class():
+    ranked = ["cat", "wall", "couch", "sofa", "dog", "wall"]
+    # wall and dog; sofa is a class found before, and the second wall is the first one again.
+    assert false_positives(ranked, CLASSES) == 2
+    assert false_positives(ranked, CLASSES, k=4) == 1
+    assert false_positives([], CLASSES) == 0
+    with pytest.raises(ValueError, match="at least 1"):
+        false_positives(ranked, CLASSES, k=0)
+
+
+TRUTH_AND_SCORES = (
     hnp.arrays(bool, st.integers(1, 30))
     .filter(np.any)
     .flatmap(
@@ -86,21 +115,78 @@ def test_auc_is_the_trapezoid_over_the_points(ranked):
         )
     )
 )
-def test_average_precision_is_that_of_scikit_learn(pair):
+
+
+@given(TRUTH_AND_SCORES)
+def test_average_precision_and_the_area_are_those_of_scikit_learn(pair):
     import sklearn.metrics as sklearn
 
     truth, scores = pair
     expected = sklearn.average_precision_score(truth, scores)
     assert average_precision(truth, scores) == pytest.approx(expected)
+    precision, recall, _ = sklearn.precision_recall_curve(truth, scores)
+    ours = precision_recall_curve(truth, scores)
+    # Theirs begins at the lowest threshold, and has a point (0, 1) at its end as ours at its start.
+    assert ours[0] == pytest.approx(recall[::-1])
+    assert ours[1] == pytest.approx(precision[::-1])
+    assert auc_pr(truth, scores) == pytest.approx(sklearn.auc(recall, precision))
+
+
+@given(
+    hnp.arrays(bool, (6, 4)).filter(lambda t: t.any(0).all() and t.any(1).all()),
+    hnp.arrays(np.float64, (6, 4), elements=st.sampled_from([0.1, 0.3, 0.5, 0.9])),
+)
+def test_micro_macro_and_sample_wise_are_those_of_scikit_learn(truth, scores):
+    import sklearn.metrics as sklearn
+
+    def expected(average: str) -> float:
+        return pytest.approx(sklearn.average_precision_score(truth, scores, average=average))
+
+    def groups(true, values):
+        return [(t, v, int(t.sum())) for t, v in zip(true, values, strict=True)]
+
+    assert mean_average_precision(groups(truth, scores)) == expected("samples")
+    assert mean_average_precision(groups(truth.T, scores.T)) == expected("macro")
+    assert average_precision(truth.ravel(), scores.ravel()) == expected("micro")
+    precision, recall, _ = sklearn.precision_recall_curve(truth.ravel(), scores.ravel())
+    area = auc_pr(truth.ravel(), scores.ravel())
+    assert area == pytest.approx(sklearn.auc(recall, precision))
 
 
 def test_average_precision_by_hand():
     truth, scores = np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.1])
     assert average_precision(truth, scores) == pytest.approx(1 / 2 * 1 + 1 / 2 * 2 / 3)
+    # Two more that were never proposed: the steps in recall are 1/4 each.
+    assert average_precision(truth, scores, 4) == pytest.approx(1 / 4 * 1 + 1 / 4 * 2 / 3)
+    assert average_precision(np.array([], bool), np.array([]), 3) == 0.0
     with pytest.raises(ValueError, match="nothing is true"):
         average_precision(np.zeros(3, bool), np.zeros(3))
     with pytest.raises(ValueError, match="one score for each"):
         average_precision(truth, scores[:3])
+    with pytest.raises(ValueError, match="2 of 1"):
+        average_precision(truth, scores, 1)
+
+
+def test_the_area_by_hand():
+    truth, scores = np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.1])
+    # (recall, precision): (0, 1), (1/2, 1), (1/2, 1/2), (1, 2/3), (1, 2/4).
+    assert auc_pr(truth, scores) == pytest.approx(1 / 2 * 1 + 1 / 2 * (1 / 2 + 2 / 3) / 2)
+    # Half of them never proposed: the same points at half the recall, and nothing after.
+    assert auc_pr(truth, scores, 4) == pytest.approx(1 / 4 * 1 + 1 / 4 * (1 / 2 + 2 / 3) / 2)
+    # One threshold for both: a single point (1, 1/2) after (0, 1).
+    assert auc_pr(np.array([1, 0]), np.array([0.5, 0.5])) == pytest.approx(1 * (1 + 1 / 2) / 2)
+    assert auc_pr(np.array([], bool), np.array([]), 3) == 0.0
+
+
+def test_mean_average_precision_by_hand():
+    perfect = (np.array([True]), np.array([0.4]), 1)
+    half = (np.array([False, True]), np.array([0.9, 0.1]), 1)
+    nothing_said = (np.array([], bool), np.array([]), 1)
+    nothing_true = (np.array([False]), np.array([0.9]), 0)
+    found = mean_average_precision([perfect, half, nothing_said, nothing_true])
+    assert found == pytest.approx((1 + 1 / 2 + 0) / 3)
+    with pytest.raises(ValueError, match="nothing is true"):
+        mean_average_precision([nothing_true])
 
 
 def test_iou_by_hand():

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Rle
-from annotator.operations import history, regions, synsets, tags
+from annotator.operations import history, regions, suggestions, synsets, tags
 from annotator.project import queries, store
 from annotator.project.project import Project
 
@@ -21,8 +21,21 @@ WORDS = ("ant", "bee", "cow", "dog", "elk", "fox")
 NAMES = st.sampled_from([*WORDS, "gnu", "Hen", "ibis", 'a "b"', " "])
 IMAGES = st.integers(1, 3)
 SYNSETS = st.integers(1, 7)  # 7 is there only once a word was added
+SUGGESTIONS = st.lists(st.integers(1, 12), min_size=1, max_size=4)
 SEVERAL = st.lists(SYNSETS, min_size=1, max_size=3)
 VERBS = st.sampled_from(["accept", "reject", "clear"])
+
+
+#: Places in WORDS of what is suggested, as a merge and as a parent each.
+PAIRS = ((0, 3), (1, 3), (3, 5), (4, 5), (5, 0), (2, 4))
+
+
+def suggested(ids, source, target) -> list[store.SuggestionRow]:
+    confidence = (source + 1) / 10
+    return [
+        store.SuggestionRow("merge", ids[source], ids[target], confidence, "alike"),
+        store.SuggestionRow("parent", ids[source], ids[target], confidence, "a kind of"),
+    ]
 
 
 class Reviewing(RuleBasedStateMachine):
@@ -44,6 +57,7 @@ class Reviewing(RuleBasedStateMachine):
             store.set_tags(db, rows)
             rle, box = Rle(6, 8, "0`1"), (0, 0, 8, 6)
             store.add_regions(db, [store.RegionRow(1, id, rle, box, 48, 0.3, 0.1) for id in ids])
+            store.set_suggestions(db, [row for pair in PAIRS for row in suggested(ids, *pair)])
         #: digests after each step that was done; the first is the start
         self.states = [self.digest()]
         self.undone = 0
@@ -131,6 +145,20 @@ class Reviewing(RuleBasedStateMachine):
     def keep(self, image, id, threshold) -> None:
         self.do(regions.keep, image, id, Rle(6, 8, "0`1"), threshold, {"at": threshold})
 
+    @rule(verb=st.sampled_from(["take", "reject", "clear"]), ids=SUGGESTIONS)
+    def decide_suggestions(self, verb, ids) -> None:
+        self.do(getattr(suggestions, verb), ids)
+
+    @rule()
+    def take_the_first_open_one(self) -> None:
+        with self.project.read() as db:
+            found = queries.suggestions(db)
+        if found:
+            before = len(self.states) - self.undone
+            self.do(suggestions.take, found[0].id)
+            # What is shown as open can be done.
+            assert len(self.states) - self.undone == before + 1
+
     @precondition(lambda self: len(self.states) - self.undone > 1)
     @rule()
     def undo(self) -> None:
@@ -165,6 +193,14 @@ class Reviewing(RuleBasedStateMachine):
             assert chains == 0
             for tag in queries.all_tags(db):
                 assert tag.synset_id in roots
+            rejected = {
+                frozenset((one.source, one.target))
+                for one in queries.suggestions(db, "rejected")
+                if one.kind == "merge"
+            }
+            for one in queries.suggestions(db):
+                assert one.source != one.target
+                assert one.kind == "parent" or {one.source, one.target} not in rejected
 
 
 Reviewing.TestCase.settings = settings(

@@ -7,8 +7,10 @@ import sqlite3
 import pytest
 
 from annotator.core.errors import AnnotatorError
-from annotator.operations import synsets
-from annotator.project import migrations, queries
+from annotator.core.records import Usage
+from annotator.operations import suggestions, synsets
+from annotator.project import journal, migrations, queries, store
+from annotator.project.check import check
 from annotator.project.project import Project
 
 FORMAT = migrations.latest()
@@ -68,3 +70,86 @@ def test_a_copy_never_replaces_an_older_one(made, monkeypatch) -> None:
     Project.open(path).close()
     assert kept.read_text() == "mine"
     assert path.with_name(f"my.annot.backup-{FORMAT}-2").exists()
+
+
+#: Rows of a project of format 1, as that format had them.
+FIRST_ROWS = """
+    INSERT INTO images VALUES (1, 'a.jpg', 5, 1, 'h1', 8, 6, 'JPEG', NULL, 0);
+    INSERT INTO runs VALUES (1, 'propose', 'starter', '{"tagger":"net@1"}',
+        '{"combine":"avg","filter":"percentile","grid":"none","prompt":"","samples":1,
+          "threshold":0.68,"top":10}', 0, '2025-01-01', '2025-01-01', 'done', 1);
+    INSERT INTO run_images VALUES (1, 1, NULL, 'h1');
+    INSERT INTO synsets VALUES (1, 'sofa', 'sofa', 'n04256520', NULL, 'machine', 0, 2.0);
+    INSERT INTO synsets VALUES (2, 'couch', 'couch', NULL, NULL, 'machine', 0, 1.0);
+    INSERT INTO lemmas VALUES (1, 'sofa', 0, 'machine');
+    INSERT INTO labels VALUES (1, 'sofa', 'n04256520', 1, 'named');
+    INSERT INTO proposals VALUES (1, 1, 1, 1, 'whole', 0, 0.5, '[0.5]');
+    INSERT INTO tags VALUES (1, 1, 0.5, 0.5, 1, 1, '["whole"]', 1, NULL, 1);
+    INSERT INTO regions VALUES (1, 1, 1, '0`1', 6, 8, 0, 0, 8, 6, 48, 0.3, 0.1, 'machine', 1, '{}');
+"""
+
+
+def first_format(path, folder) -> None:
+    """A project as the first format made it, with two decisions, the later one undone."""
+    db = sqlite3.connect(path, isolation_level=None)
+    migrations.m001_first(db)
+    db.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
+    db.execute("PRAGMA user_version = 1")
+    db.execute("INSERT INTO meta VALUES ('folder', ?)", (str(folder),))
+    db.executescript(FIRST_ROWS)
+    for label, statement in (
+        ("Merge couch into sofa", "(synset_id, merged_into, root) VALUES (2, 1, 1)"),
+        ("Accept sofa", "(synset_id, verdict) VALUES (1, 'accepted')"),
+    ):
+        step = journal.begin(db, label)
+        db.execute(f"INSERT INTO synset_decisions {statement}")
+        journal.end(db, step)
+    journal.undo(db)
+    there = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
+    assert not there & {"replies", "suggestions", "journal_suggestion_decisions_insert"}
+    db.close()
+
+
+def test_a_project_of_the_first_format_is_all_there(tmp_path, folder) -> None:
+    path = tmp_path / "old.annot"
+    first_format(path, folder)
+    before = dump(path)
+    with Project.open(path) as project:
+        with project.read() as db:
+            assert version(db) == FORMAT
+            (run,) = queries.runs(db)
+            assert (run.status, run.done, run.usage) == ("done", 1, Usage())
+            (said,) = queries.proposals(db)
+            assert (said.text, said.probability, said.token_probabilities) == ("sofa", 0.5, (0.5,))
+            (only,) = queries.tags(db, 1)
+            assert (only.synset, only.score) == ("sofa", 0.5)
+            (mask,) = queries.regions(db, 1)
+            assert mask.area == 48
+            assert queries.synset(db, 2).name == "sofa"
+            found = queries.status(db)
+            assert (found["replies"], found["suggestions"]) == (0, 0)
+        # What was undone before can be done again, and an old step undone.
+        assert project.redo().label == "Accept sofa"
+        assert [project.undo().label, project.undo().label] == [
+            "Accept sofa",
+            "Merge couch into sofa",
+        ]
+        with project.read() as db:
+            assert queries.synset(db, 2).name == "couch"
+        # And what is new works in it, with its journal.
+        with project.write("suggestions") as db:
+            store.set_suggestions(db, [store.SuggestionRow("merge", 2, 1, 0.9, "x")])
+        suggestions.reject(project, 1)
+        assert project.undo().label == "Reject: merge couch into sofa"
+        with project.read() as db:
+            assert [one.source_name for one in queries.suggestions(db)] == ["couch"]
+        assert [said for said in check(project) if "a.jpg" not in said] == []
+    assert dump(path.with_name("old.annot.backup-1")) == before
+
+
+def dump(path) -> list[str]:
+    db = sqlite3.connect(path)
+    try:
+        return list(db.iterdump())
+    finally:
+        db.close()

@@ -196,7 +196,8 @@ class VisionLanguageTagger:
                 add_generation_prompt=True,
                 tokenize=True,
                 return_dict=True,
-                processor_kwargs=dict(_PADDED),
+                return_tensors="pt",
+                processor_kwargs={"padding": True},
             )
         return made.to(self._model.device, self._model.dtype)
 

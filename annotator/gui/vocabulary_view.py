@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from annotator.core.errors import AnnotatorError, NameTaken
-from annotator.core.records import Synset
+from annotator.core.records import Suggestion, Synset
 from annotator.gui.commands import Commands
 from annotator.gui.item_models.vocabulary_forest import Forest
 from annotator.gui.item_models.vocabulary_loader import VocabularyLoader
@@ -28,12 +28,14 @@ from annotator.gui.panels.evidence_tile import EvidenceTile, Thumbs
 from annotator.gui.panels.history import HistoryPanel
 from annotator.gui.panels.merge import MergePane
 from annotator.gui.panels.merge_preview import MergeCard, Mode, Plan
+from annotator.gui.panels.suggestions import SuggestionsPanel
 from annotator.gui.panels.synset_tree_panel import SynsetTreePanel
 from annotator.gui.session import Session
 from annotator.operations import synsets, tags
 
-ALL_KINDS = frozenset({"images", "proposals", "synsets", "tags", "history"})
+ALL_KINDS = frozenset({"images", "proposals", "synsets", "tags", "suggestions", "history"})
 _OF_TREE = frozenset({"proposals", "synsets", "tags"})
+_OF_QUEUE = frozenset({"suggestions", "synsets", "tags"})
 _VERBS: dict[str, Callable[..., None]] = {
     "accept": synsets.accept,
     "reject": synsets.reject,
@@ -61,6 +63,7 @@ class VocabularyView(QWidget):
         self.left = SynsetTreePanel(self)
         self.tree = self.left.tree
         self.evidence = EvidencePanel(session, thumbs, self)
+        self.suggestions = SuggestionsPanel(session, self)
         self.merge = MergePane(session, thumbs, self)
         self.history = HistoryPanel(session, self)
         self._lay_out()
@@ -79,6 +82,11 @@ class VocabularyView(QWidget):
         self.merge.opened.connect(self._open_image)
         self.merge.confirmed.connect(self._carry_out)
         self.merge.closed.connect(self.tree.setFocus)
+        self.suggestions.previewed.connect(self._preview)
+        self.suggestions.swap_wanted.connect(self._swap_suggestion)
+        self.suggestions.group_wanted.connect(lambda: commands.run("group"))
+        self.suggestions.filled.connect(self._share_column)
+        self.suggestions.left.connect(self.tree.setFocus)
         session.changed.connect(self._changed)
         session.synset_changed.connect(self._synset_changed)
         session.theme_changed.connect(self._restyle)
@@ -102,8 +110,10 @@ class VocabularyView(QWidget):
         column = QVBoxLayout(right)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(20)
+        column.addWidget(self.suggestions)
         column.addWidget(self.merge)
         column.addWidget(self.history, 1)
+        self._column = column
         self.columns = QSplitter(Qt.Orientation.Horizontal, self)
         self.columns.setHandleWidth(1)
         self.columns.setChildrenCollapsible(False)
@@ -130,6 +140,25 @@ class VocabularyView(QWidget):
                 f"vocabulary.{name}", title, key, run, scope=self, enabled=self._tree_has_keys
             )
 
+        queue = self.suggestions
+        commands.add(
+            "suggestions.go",
+            "Go to the suggestions",
+            "G",
+            self.focus_suggestions,
+            scope=self,
+            enabled=self._queue_can_be_reached,
+        )
+        for name, title, keys, act in (
+            ("take", "Take the selected suggestions", ("Y", "Return", "Enter"), queue.take),
+            ("reject", "Reject the selected suggestions", ("X",), queue.reject),
+            ("swap", "Merge the other way round", ("S",), queue.swap),
+            ("many", "Take all suggestions above a confidence…", ("A",), queue.ask_many),
+            ("leave", "Back to the tree", ("Esc",), self._leave_suggestions),
+        ):
+            commands.add(
+                f"suggestions.{name}", title, keys, act, scope=queue, enabled=queue.has_keys
+            )
         commands.add(
             "vocabulary.search", "Search the vocabulary", "/", self.focus_search, scope=self
         )
@@ -141,8 +170,10 @@ class VocabularyView(QWidget):
     def _tree_has_keys(self) -> bool:
         """Letters mean the selected synset, unless an image or the merge has the keyboard."""
         focus = QApplication.focusWidget()
-        return self.tree.current_id() is not None and not isinstance(
-            focus, (EvidenceTile, MergeCard)
+        return (
+            self.tree.current_id() is not None
+            and not isinstance(focus, (EvidenceTile, MergeCard))
+            and not self.suggestions.has_keys()
         )
 
     # --- reading
@@ -168,6 +199,8 @@ class VocabularyView(QWidget):
             self._thumbs.forget()
         if not kinds.isdisjoint(_OF_TREE):
             self.loader.ask(kinds)
+        if not kinds.isdisjoint(_OF_QUEUE):
+            self.suggestions.reload()
         if "history" in kinds:
             self.history.reload()
 
@@ -252,11 +285,44 @@ class VocabularyView(QWidget):
 
         self._session.act(synsets.rename, synset_id, name, done=renamed, failed=refused)
 
+    # --- suggestions
+
+    def focus_suggestions(self) -> None:
+        """Put the keyboard into the list of suggestions."""
+        self.suggestions.begin()
+
+    def _queue_can_be_reached(self) -> bool:
+        return not isinstance(QApplication.focusWidget(), MergeCard)
+
+    def _share_column(self, suggested: bool) -> None:
+        """The list takes the room that the history does not need, while there is a list."""
+        self._column.setStretchFactor(self.suggestions, 3 if suggested else 0)
+
+    def _preview(self, suggestion: Suggestion | None) -> None:
+        known = self.tree.vocabulary.forest.synsets
+        source = target = None
+        if suggestion is not None:
+            source, target = known.get(suggestion.source), known.get(suggestion.target)
+        if suggestion is None or source is None or target is None:
+            self.merge.end_preview()
+            return
+        self.show_synset(source.id)
+        self.merge.preview("merge" if suggestion.kind == "merge" else "move", source, target)
+
+    def _swap_suggestion(self, suggestion: Suggestion) -> None:
+        self._propose("merge", [suggestion.target], suggestion.source)
+
+    def _leave_suggestions(self) -> None:
+        self.suggestions.drop()
+        self.merge.end_preview()
+        self.tree.setFocus()
+
     # --- merging and moving
 
     def _choose(self, mode: Mode) -> None:
         chosen = self._chosen()
         if chosen:
+            self.suggestions.drop()
             self.merge.choose(mode, chosen)
 
     def _dropped(self, ids: list[int], target_id: int, below: bool) -> None:
@@ -266,6 +332,7 @@ class VocabularyView(QWidget):
         known = self.tree.vocabulary.forest.synsets
         target, sources = known.get(target_id), [known[i] for i in ids if i in known]
         if target is not None and sources:
+            self.suggestions.drop()
             self.merge.propose(mode, sources, target)
 
     def _carry_out(self, plan: Plan) -> None:

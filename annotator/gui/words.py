@@ -1,8 +1,40 @@
-"""Numbers in sentences."""
+"""Numbers in sentences, and words of a machine shown as what they are: text."""
 
 from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
 
 
 def plural(count: int, noun: str) -> str:
     """1 tag, 2 tags."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def one_line(text: str) -> str:
+    """Line breaks, tabs and runs of spaces as one space each."""
+    return " ".join(text.split())
+
+
+def tip(text: str) -> str:
+    """A tool tip that shows ``text`` letter by letter. Qt takes one with tags or entities in it
+    for HTML, and what a model said may hold anything."""
+    if "<" not in text and "&" not in text:
+        return text
+    return f'<span style="white-space: pre-wrap">{html.escape(text)}</span>'
+
+
+def usage_words(usage: Mapping[str, Any] | None) -> str:
+    """What the answers of a model took, "" when nothing is known of it."""
+    if not usage:
+        return ""
+    read, written = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+    parts = []
+    if usage.get("requests"):
+        parts.append(plural(int(usage["requests"]), "request"))
+    if read or written:
+        parts.append(f"{read:,} tokens read and {written:,} written")
+    if usage.get("cost") is not None:
+        parts.append(f"cost {usage['cost']:.4g}")
+    return ", ".join(parts)

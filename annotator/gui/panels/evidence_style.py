@@ -27,5 +27,5 @@ def style_sheet() -> str:
         border-radius: 4px; padding: 0 5px; font-size: 11px; }}
     #renameEditor {{ background: {t.panel}; color: {t.text}; border: 1px solid {t.accent};
         border-radius: 4px; padding: 0 4px; min-height: 0; }}
-    #synsetTree, #targets, #history {{ background: transparent; border: none; }}
+    #synsetTree, #targets, #history, #suggestions {{ background: transparent; border: none; }}
     """

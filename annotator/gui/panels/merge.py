@@ -13,7 +13,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.records import MergePreview, Synset, Tag
 from annotator.gui.item_models.vocabulary_forest import Forest
 from annotator.gui.panels.evidence_tile import Thumbs
-from annotator.gui.panels.merge_preview import MergeCard, Mode, Plan, touches
+from annotator.gui.panels.merge_preview import MergeCard, Mode, Plan, as_html, touches
 from annotator.gui.panels.merge_target import Target, TargetChooser
 from annotator.gui.session import Session
 from annotator.gui.words import plural
@@ -42,6 +42,7 @@ class MergePane(QWidget):
         self._forest = Forest()
         self._mode: Mode = "merge"
         self._sources: tuple[Synset, ...] = ()
+        self.previewing = False
         self.caption = QLabel(self)
         self.caption.setObjectName("heading")
         self.hint = QLabel(_HINT, self)
@@ -88,8 +89,9 @@ class MergePane(QWidget):
 
     def choose(self, mode: Mode, sources: Sequence[Synset]) -> None:
         """Ask what to merge these into, or move them under."""
-        self._mode, self._sources = mode, tuple(sources)
-        names = ", ".join(s.name for s in sources[:3]) + (" …" if len(sources) > 3 else "")
+        self._mode, self._sources, self.previewing = mode, tuple(sources), False
+        names = ", ".join(as_html(s.name) for s in sources[:3])
+        names += " …" if len(sources) > 3 else ""
         verb = "Merge" if mode == "merge" else "Move"
         where = "into" if mode == "merge" else "under"
         self._show("choose")
@@ -99,16 +101,27 @@ class MergePane(QWidget):
 
     def propose(self, mode: Mode, sources: Sequence[Synset], target: Synset | None) -> None:
         """Show a merge or a move for confirmation."""
-        self._mode, self._sources = mode, tuple(sources)
-        plan = Plan(mode, tuple(sources), target)
+        self._open(Plan(mode, tuple(sources), target), preview=False)
+
+    def preview(self, mode: Mode, source: Synset, target: Synset) -> None:
+        """Show what a suggestion would do; it is taken or rejected elsewhere."""
+        self._open(Plan(mode, (source,), target), preview=True)
+
+    def end_preview(self) -> None:
+        """Back to the hint, if it is a suggestion that is shown."""
+        if self.previewing:
+            self.close_plan()
+
+    def _open(self, plan: Plan, *, preview: bool) -> None:
+        self._mode, self._sources, self.previewing = plan.mode, plan.sources, preview
         self._show("plan")
-        self.card.show_plan(plan)
+        self.card.show_plan(plan, preview=preview)
         self._read(plan)
 
     def close_plan(self) -> None:
         """Back to the hint."""
-        was_open = not self.hint.isVisibleTo(self)
-        self.card.plan = None
+        was_open = not self.hint.isVisibleTo(self) and not self.previewing
+        self.card.plan, self.previewing = None, False
         self._sources = ()
         self._show("hint")
         if was_open:
@@ -123,8 +136,8 @@ class MergePane(QWidget):
         self.hint.setVisible(what == "hint")
         self.chooser.setVisible(what == "choose")
         self.card.setVisible(what == "plan")
-        under_way = "merge under way" if self._mode == "merge" else "move under way"
-        self.caption.setText(("how to merge" if what == "hint" else under_way).upper())
+        state = "what it would do" if self.previewing else f"{self._mode} under way"
+        self.caption.setText(("how to merge" if what == "hint" else state).upper())
 
     def _targets(self, text: str) -> list[Target]:
         exclude = {s.id for s in self._sources}

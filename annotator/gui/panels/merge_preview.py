@@ -18,6 +18,8 @@ from annotator.gui.panels.evidence_widgets import Flow, chip
 from annotator.gui.words import plural
 
 Mode = Literal["merge", "move"]
+#: Lemmas of the target that are named; a word that many were merged into has hundreds.
+MOST_LEMMAS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class MergeCard(QFrame):
             (2, self.into_name, self.into_strip),
         ):
             name.setObjectName("hint")
+            name.setTextFormat(Qt.TextFormat.PlainText)
             strip.setFixedHeight(84)
             sides.addWidget(name, 0, column)
             sides.addWidget(strip, 1, column)
@@ -95,10 +98,12 @@ class MergeCard(QFrame):
         self.counts = QLabel(self)
         self.counts.setObjectName("hint")
         self.counts.setWordWrap(True)
+        self.counts.setTextFormat(Qt.TextFormat.PlainText)
         self.lemmas = Flow(self, 4)
         self.error = QLabel(self)
         self.error.setObjectName("error")
         self.error.setWordWrap(True)
+        self.error.setTextFormat(Qt.TextFormat.PlainText)
         self.merge_button = KeyButton("Merge", "Enter", parent=self)
         self.move_button = KeyButton("Move under", "P", parent=self)
         self.swap_button = KeyButton("Swap", "S", parent=self)
@@ -124,9 +129,12 @@ class MergeCard(QFrame):
         ):
             box.addWidget(part)
 
-    def show_plan(self, plan: Plan) -> None:
-        """Show who goes where; counts and pictures follow when they are read."""
+    def show_plan(self, plan: Plan, *, preview: bool = False) -> None:
+        """Show who goes where; counts and pictures follow when they are read. A ``preview`` has
+        no buttons and leaves the keyboard where it is."""
         self.plan = plan
+        self.buttons.setVisible(not preview)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus if preview else Qt.FocusPolicy.StrongFocus)
         names = ", ".join(s.name for s in plan.sources[:4])
         if len(plan.sources) > 4:
             names += f" and {len(plan.sources) - 4} more"
@@ -134,7 +142,7 @@ class MergeCard(QFrame):
         link = "→" if plan.mode == "merge" else "to go under"
         if plan.target is None:
             link = "to go to"
-        self.title.setText(f"<b>{_html(names)} {link} {_html(goal)}</b>")
+        self.title.setText(f"<b>{as_html(names)} {link} {as_html(goal)}</b>")
         self.title.setTextFormat(Qt.TextFormat.RichText)
         merging = plan.mode == "merge"
         self.merge_button.set_text("Merge", "Enter" if merging else "M")
@@ -151,14 +159,19 @@ class MergeCard(QFrame):
         self.counts.setText("counting …")
         self.lemmas.fill([])
         self.error.hide()
-        self.pictures.hide()
-        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        if not preview:
+            self.pictures.hide()
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_counts(self, text: str, lemmas: Sequence[str]) -> None:
         """What it touches, and the lemmas the target has afterwards."""
         self.counts.setText(text)
+        more = len(lemmas) - MOST_LEMMAS
         self.lemmas.fill(
-            [chip("lemmas after:", "hint"), *(chip(word) for word in lemmas)] if lemmas else []
+            [chip("lemmas after:", "hint"), *(chip(word) for word in lemmas[:MOST_LEMMAS])]
+            + ([chip(f"and {more:,} more", "hint")] if more > 0 else [])
+            if lemmas
+            else []
         )
 
     def show_pictures(self, sources: Sequence[Tag], target: Sequence[Tag]) -> None:
@@ -214,5 +227,6 @@ class MergeCard(QFrame):
         return all(tile.loaded for tile in tiles)
 
 
-def _html(text: str) -> str:
+def as_html(text: str) -> str:
+    """``text`` for a label that shows HTML, letter by letter."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

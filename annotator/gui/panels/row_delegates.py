@@ -19,7 +19,7 @@ _BAR = 64.0
 _RIGHT = 76.0
 
 
-class _RowDelegate(QStyledItemDelegate):
+class RowDelegate(QStyledItemDelegate):
     """Background, separator, key box, two lines of text and a right column."""
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -28,7 +28,8 @@ class _RowDelegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(200, ROW)
 
-    def _begin(self, painter: QPainter, option: QStyleOptionViewItem) -> QRectF:
+    def begin(self, painter: QPainter, option: QStyleOptionViewItem) -> QRectF:
+        """Draw what is behind a row; what is left for the rest."""
         tokens = theme.tokens()
         rect = QRectF(option.rect)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -41,14 +42,15 @@ class _RowDelegate(QStyledItemDelegate):
         )
         return rect.adjusted(_PAD, 0, -_PAD, -1)
 
-    def _key_box(self, painter: QPainter, rect: QRectF, text: str) -> None:
+    def key_box(self, painter: QPainter, rect: QRectF, text: str) -> None:
+        """A sign or a key in a small box at the left of ``rect``."""
         tokens = theme.tokens()
         box = QRectF(rect.left(), rect.center().y() - _KEY / 2, _KEY, _KEY)
         painter.setPen(QPen(QColor(tokens.line), 1.0))
         painter.setBrush(QColor(tokens.panel))
         painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
         painter.setPen(QColor(tokens.muted))
-        painter.setFont(_font(painter, 11))
+        painter.setFont(sized(painter, 11))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
     def _dot(self, painter: QPainter, rect: QRectF, color: QColor) -> None:
@@ -60,33 +62,33 @@ class _RowDelegate(QStyledItemDelegate):
         self, painter: QPainter, room: QRectF, upper: str, lower: str, faint: bool, struck: bool
     ) -> None:
         tokens = theme.tokens()
-        font = _font(painter, 13)
+        font = sized(painter, 13)
         font.setStrikeOut(struck)
-        _text(
+        draw_text(
             painter,
             room.adjusted(0, 4, 0, -20),
             upper,
             font,
             tokens.muted if faint else tokens.text,
         )
-        font = _font(painter, 11)
+        font = sized(painter, 11)
         # Which crops it was is in the tooltip too: half a name of a crop says nothing.
         if QFontMetricsF(font).horizontalAdvance(lower) > room.width():
             lower = lower.rsplit(" · ", 1)[0]
-        _text(painter, room.adjusted(0, 23, 0, -4), lower, font, tokens.muted)
+        draw_text(painter, room.adjusted(0, 23, 0, -4), lower, font, tokens.muted)
 
     def _verdict(self, painter: QPainter, room: QRectF, verdict: Verdict) -> None:
         tokens = theme.tokens()
-        font = _font(painter, 12)
+        font = sized(painter, 12)
         font.setWeight(QFont.Weight.DemiBold)
         color = tokens.yes if verdict == "accepted" else tokens.no
-        _text(painter, room, verdict_words(verdict), font, color, right=True)
+        draw_text(painter, room, verdict_words(verdict), font, color, right=True)
 
     def _number(self, painter: QPainter, room: QRectF, text: str) -> None:
-        _text(painter, room, text, _font(painter, 12), theme.tokens().muted, right=True)
+        draw_text(painter, room, text, sized(painter, 12), theme.tokens().muted, right=True)
 
 
-class TagDelegate(_RowDelegate):
+class TagDelegate(RowDelegate):
     """key · name, where seen · probability bar · number or verdict."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -94,15 +96,15 @@ class TagDelegate(_RowDelegate):
         if not isinstance(tag, Tag):
             return
         painter.save()
-        rect = self._begin(painter, option)
+        rect = self.begin(painter, option)
         if index.row() < 9:
-            self._key_box(painter, rect, str(index.row() + 1))
+            self.key_box(painter, rect, str(index.row() + 1))
         right = QRectF(rect.right() - _RIGHT, rect.top(), _RIGHT, rect.height())
         bar = QRectF(right.left() - 8 - _BAR, rect.center().y() - 2.5, _BAR, 5)
         decided = tag.verdict != "unknown"
         # A dropped word has no bar: its reason takes the room.
         if tag.score is not None and (tag.kept or decided):
-            _paint_bar(painter, bar, tag.score, faint=decided)
+            draw_bar(painter, bar, tag.score, faint=decided)
             text_end = bar.left() - 8
         else:
             text_end = right.left() - 8
@@ -117,7 +119,7 @@ class TagDelegate(_RowDelegate):
         painter.restore()
 
 
-class RegionDelegate(_RowDelegate):
+class RegionDelegate(RowDelegate):
     """colour · name, area · similarity or verdict."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -125,7 +127,7 @@ class RegionDelegate(_RowDelegate):
         if not isinstance(region, Region):
             return
         painter.save()
-        rect = self._begin(painter, option)
+        rect = self.begin(painter, option)
         self._dot(painter, rect, QColor(theme.synset_colour(region.synset_id)))
         right = QRectF(rect.right() - _RIGHT, rect.top(), _RIGHT, rect.height())
         left = rect.left() + _KEY + 8
@@ -140,7 +142,8 @@ class RegionDelegate(_RowDelegate):
         painter.restore()
 
 
-def _paint_bar(painter: QPainter, rect: QRectF, value: float, *, faint: bool) -> None:
+def draw_bar(painter: QPainter, rect: QRectF, value: float, *, faint: bool) -> None:
+    """A machine's number in [0, 1] as a bar."""
     tokens = theme.tokens()
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(tokens.line))
@@ -152,7 +155,8 @@ def _paint_bar(painter: QPainter, rect: QRectF, value: float, *, faint: bool) ->
     painter.drawRoundedRect(QRectF(rect.left(), rect.top(), max(5.0, width), 5), 2.5, 2.5)
 
 
-def _font(painter: QPainter, pixels: int) -> QFont:
+def sized(painter: QPainter, pixels: int) -> QFont:
+    """The painter's font, plain, of that height."""
     font = QFont(painter.font())
     font.setPixelSize(pixels)
     font.setWeight(QFont.Weight.Normal)
@@ -160,9 +164,10 @@ def _font(painter: QPainter, pixels: int) -> QFont:
     return font
 
 
-def _text(
+def draw_text(
     painter: QPainter, room: QRectF, text: str, font: QFont, color: str, *, right: bool = False
 ) -> None:
+    """One line of text, cut with "…" where there is no room for it; never read as rich text."""
     painter.setFont(font)
     painter.setPen(QColor(color))
     shown = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, room.width())

@@ -2,8 +2,9 @@
 
     python packaging/build_wordnet.py [DICT_FOLDER] [OUT_FOLDER]
 
-DICT_FOLDER holds data.noun, index.noun, noun.exc and cntlist.rev (Debian: package wordnet-base,
-/usr/share/wordnet). The result depends on these files alone, byte for byte.
+DICT_FOLDER holds data, index and exc files of nouns, adjectives and verbs, and cntlist.rev
+(Debian: package wordnet-base, /usr/share/wordnet). The result depends on these files alone, byte
+for byte.
 
 nouns.tsv.gz, UTF-8, one record a line, fields separated by tabs, lists by spaces:
   s  offset  lexicographer file  lemmas in the order of the synset  hypernyms ("i" before an
@@ -11,19 +12,60 @@ nouns.tsv.gz, UTF-8, one record a line, fields separated by tabs, lists by space
   w  lemma in lower case  uses in the tagged texts  offsets, most frequent sense first
      (only where there are two senses or more, or uses)
   x  irregular plural  singular
+
+words.tsv.gz, alike; words of one part only:
+  a  adjective in lower case  uses in the tagged texts
+  v  verb
+  x  irregular form of a verb or an adjective  base form
+  p  spelling  the other spelling of the same word (British or American) that counts
+
+glosses.tsv.gz: offset of a noun synset and its definition, without the examples.
 """
 
 from __future__ import annotations
 
 import gzip
+import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 LICENCE_HEADER = (
     "The files in this folder are taken from WordNet 3.0 (https://wordnet.princeton.edu), by\n"
-    "packaging/build_wordnet.py: nouns, their order of senses and their hypernyms. The licence\n"
-    "of WordNet 3.0 applies to them:\n\n"
+    "packaging/build_wordnet.py: nouns, their order of senses, their hypernyms and definitions;\n"
+    "adjectives, verbs, irregular forms, and words that have two spellings. The licence of\n"
+    "WordNet 3.0 applies to them:\n\n"
+)
+
+# British endings and parts of words, and what Americans write. Only words that WordNet has in
+# one synset in both spellings become pairs, so that a rule cannot join "tour" and "tor".
+SPELLINGS = (
+    ("our", "or"),
+    ("re", "er"),
+    ("is", "iz"),
+    ("ys", "yz"),
+    ("ll", "l"),
+    ("ogue", "og"),
+    ("ae", "e"),
+    ("oe", "e"),
+    ("ence", "ense"),
+    ("grey", "gray"),
+    ("tyre", "tire"),
+    ("kerb", "curb"),
+    ("minium", "minum"),
+    ("ellery", "elry"),
+    ("plough", "plow"),
+    ("mould", "mold"),
+    ("moustach", "mustach"),
+    ("pyjama", "pajama"),
+    ("doughnut", "donut"),
+    ("yoghurt", "yogurt"),
+    ("whisky", "whiskey"),
+    ("programme", "program"),
+    ("sulph", "sulf"),
+    ("cosy", "cozy"),
+    ("axe", "ax"),
 )
 
 
@@ -86,25 +128,129 @@ def exception_lines(exceptions: list[str]) -> list[str]:
     return ["\t".join(("x", *line.split()[:2])) for line in exceptions if line.strip()]
 
 
+def words_of(index: list[str]) -> list[str]:
+    """Lemmas of one part that begin with a letter, from an index file, in its order."""
+    lemmas = (line.split(" ", 1)[0] for line in index if not line.startswith("  "))
+    return [lemma for lemma in lemmas if "_" not in lemma and lemma[:1].isalpha()]
+
+
+def adjective_uses(counts: list[str]) -> Counter[str]:
+    """cntlist.rev -> uses by lemma; an adjective's sense key has type 3 or 5."""
+    found: Counter[str] = Counter()
+    for line in counts:
+        key, _, number = line.split()
+        lemma, _, sense = key.partition("%")
+        if sense[0] in "35":
+            found[lemma] += int(number)
+    return found
+
+
+def synset_lemmas(data: list[str]) -> Iterator[list[str]]:
+    """Lemmas of each synset of a data file, in lower case, without syntactic markers."""
+    for line in data:
+        if not line.startswith("  "):
+            fields = line.split(" | ")[0].split()
+            count = int(fields[3], 16)
+            yield [lemma.split("(")[0].lower() for lemma in fields[4 : 4 + 2 * count : 2]]
+
+
+def senses_of(indexes: list[list[str]]) -> Counter[str]:
+    """Index files -> senses of each lemma, all parts together."""
+    found: Counter[str] = Counter()
+    for index in indexes:
+        for line in index:
+            if not line.startswith("  "):
+                fields = line.split()
+                found[fields[0]] += int(fields[2])
+    return found
+
+
+def pair_lines(parts: list[list[str]], senses: Counter[str]) -> list[str]:
+    """Words that one synset has in British and in American spelling -> "p" records. The one with
+    more senses counts, since it means all that the other does; else the one named first."""
+    counts: dict[str, str] = {}
+    met: set[frozenset[str]] = set()
+    for data in parts:
+        for lemmas in synset_lemmas(data):
+            places = {lemma: i for i, lemma in reversed(list(enumerate(lemmas)))}
+            for word in lemmas:
+                for other in sorted(_american(word) & places.keys() - {word}):
+                    pair = sorted((word, other), key=lambda lemma: (-senses[lemma], places[lemma]))
+                    if frozenset(pair) not in met:
+                        met.add(frozenset(pair))
+                        counts.setdefault(pair[1], pair[0])
+    # A chain ends where nothing follows; of a circle any one will do.
+    for word in sorted(counts):
+        seen = {word}
+        while counts[word] in counts and counts[word] not in seen:
+            seen.add(counts[word])
+            counts[word] = counts[counts[word]]
+    return ["\t".join(("p", a, b)) for a, b in sorted(counts.items()) if a != b]
+
+
+def _american(word: str) -> set[str]:
+    """The word with each British part on its own replaced."""
+    if not word.isalpha():
+        return set()
+    return {
+        word[: at.start()] + american + word[at.end() :]
+        for british, american in SPELLINGS
+        for at in re.finditer(british, word)
+    }
+
+
+def gloss_lines(data: list[str]) -> list[str]:
+    """data.noun -> offset and definition. Examples, in quotes, come last in a gloss."""
+    lines = []
+    for line in data:
+        if not line.startswith("  "):
+            gloss = re.split(r';\s*"', line.split(" | ", 1)[1], maxsplit=1)[0].strip()
+            lines.append(f"{line.split(' ', 1)[0]}\t{gloss}")
+    return lines
+
+
+def write(path: Path, lines: list[str]) -> None:
+    """The records, packed so that the same ones give the same bytes."""
+    packed = gzip.compress(("\n".join(lines) + "\n").encode("utf-8"), compresslevel=9, mtime=0)
+    path.write_bytes(packed)
+    print(f"{path}: {len(lines)} records, {len(packed)} bytes")
+
+
 def main(folder: Path, out: Path) -> None:
     def read(name: str) -> list[str]:
         return (folder / name).read_text(encoding="utf-8").splitlines()
 
-    data = read("data.noun")
-    used = sense_uses(read("cntlist.rev"))
+    data, counts = read("data.noun"), read("cntlist.rev")
+    adjectives, verbs = read("index.adj"), read("index.verb")
+    used = sense_uses(counts)
     lemma_uses: Counter[str] = Counter()
     for (lemma, _, _), number in used.items():
         lemma_uses[lemma] += number
-    lines = [
-        *synset_lines(data, used),
-        *sense_lines(read("index.noun"), lemma_uses),
-        *exception_lines(read("noun.exc")),
-    ]
+    as_adjective = adjective_uses(counts)
     out.mkdir(parents=True, exist_ok=True)
-    packed = gzip.compress(("\n".join(lines) + "\n").encode("utf-8"), compresslevel=9, mtime=0)
-    (out / "nouns.tsv.gz").write_bytes(packed)
+    write(
+        out / "nouns.tsv.gz",
+        [
+            *synset_lines(data, used),
+            *sense_lines(read("index.noun"), lemma_uses),
+            *exception_lines(read("noun.exc")),
+        ],
+    )
+    write(
+        out / "words.tsv.gz",
+        [
+            *(f"a\t{word}\t{as_adjective[word]}" for word in words_of(adjectives)),
+            *(f"v\t{word}" for word in words_of(verbs)),
+            *exception_lines(read("verb.exc")),
+            *exception_lines(read("adj.exc")),
+            *pair_lines(
+                [data, read("data.adj"), read("data.verb")],
+                senses_of([read("index.noun"), adjectives, verbs]),
+            ),
+        ],
+    )
+    write(out / "glosses.tsv.gz", gloss_lines(data))
     (out / "LICENSE").write_text(LICENCE_HEADER + licence(data), encoding="utf-8")
-    print(f"{out / 'nouns.tsv.gz'}: {len(lines)} records, {len(packed)} bytes")
 
 
 if __name__ == "__main__":

@@ -7,12 +7,16 @@ import math
 import unicodedata
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
+from annotator.core.spelling import one_spelling
 from annotator.core.wordnet import GENERAL, WordNet, wordnet
 
 Id = TypeVar("Id", bound=Hashable)
 
+# Plurals that are another word altogether, which WordNet lists on their own.
+_PLURALS = {"people": "person"}
 _ARTICLES = frozenset({"a", "an", "the", "some"})
 _AROUND = " \t\r\n.,;:!?\"'`()[]{}<>*#-_/\\|“”‘’«»…"
 
@@ -38,22 +42,31 @@ _INSTEAD = {"n04019101": "n04524313", "n07555863": "n00021265"}
 # --- names -----------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=65536)
 def normalise(text: str) -> str:
     """The key under which two spellings are the same word: "The Dining-Tables." and
     "dining_table" both give "dining table".
 
     Lower case; no article in front, no punctuation around, no underscores or hyphens; the last
-    word in the singular (WordNet's exceptions and rules). Normalising twice changes nothing.
-    Text without a letter or digit gives "".
+    word in the singular (WordNet's exceptions and rules); of British and American spelling, and
+    of compounds written apart and joined, the one that WordNet favours. Normalising twice changes
+    nothing. Text without a letter or digit gives "".
     """
-    key = _plain(text).casefold()
+    key = _plain(text).casefold().replace("\u2019", "'")
     known = wordnet()
-    for _ in range(8):
-        singular = _singular(key, known)
-        if singular == key:
-            break
-        key = singular
-    return key
+    seen: set[str] = set()
+    while key not in seen:
+        seen.add(key)
+        key = _singular(_spelled(key), known)
+    # Rules that undo each other lead in a circle; any way in must come out alike.
+    circle = [key]
+    while (after := _singular(_spelled(circle[-1]), known)) != key:
+        circle.append(after)
+    return min(circle)
+
+
+def _spelled(key: str) -> str:
+    return " ".join(one_spelling(word) for word in key.split(" "))
 
 
 def display_name(text: str) -> str:
@@ -112,10 +125,12 @@ def _plain(text: str) -> str:
 
 
 def _singular(key: str, known: WordNet) -> str:
-    base = known.base_form(key)
+    """The key with its last word in the singular, as WordNet lists it."""
+    base = None if key in _PLURALS else known.base_form(key)
     if base is None:
         head, space, last = key.rpartition(" ")
-        base = head + space + (known.base_form(last) or last)
+        base = head + space + (_PLURALS.get(last) or known.base_form(last) or last)
+    base = known.one_form(base)
     return " ".join(base.replace("_", " ").replace("-", " ").split())
 
 

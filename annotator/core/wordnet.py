@@ -17,6 +17,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from annotator.core.paths import shipped
+from annotator.core.word_forms import MATERIALS, singulars, spellings, word_forms, word_key
 
 #: Lexicographer files (lexnames(5WN)) of things a photograph can show: Tops, animal, artifact,
 #: body, event, food, location, object, person, phenomenon, plant, shape, substance.
@@ -59,25 +60,15 @@ _MEANT = {
     "toilet": "n04446521",
 }
 
-# Plural endings and what stands there in the singular: morphy(7WN), nouns.
-_ENDINGS = (
-    ("s", ""),
-    ("ses", "s"),
-    ("xes", "x"),
-    ("zes", "z"),
-    ("ches", "ch"),
-    ("shes", "sh"),
-    ("men", "man"),
-    ("ies", "y"),
-)
-
 
 class WordNet:
     """The noun table. Unknown ids raise KeyError; unknown words have no synsets. Thread-safe:
     nothing changes after loading but caches that any thread would fill alike."""
 
     def __init__(self, path: Path) -> None:
-        """Read nouns.tsv.gz as written by packaging/build_wordnet.py."""
+        """Read nouns.tsv.gz as written by packaging/build_wordnet.py; glosses.tsv.gz, which is
+        next to it, when a gloss is asked for."""
+        self._glosses_path = path.with_name("glosses.tsv.gz")
         rows: dict[str, tuple[str, str, str]] = {}
         sense_uses: dict[str, int] = {}
         senses: dict[str, tuple[str, ...]] = {}
@@ -129,13 +120,17 @@ class WordNet:
             return self.is_a(synset, _PHYSICAL_ENTITY)
         return file in PICTURABLE and not above.startswith("i")
 
+    def gloss(self, synset: str) -> str:
+        """What it is, in words: WordNet's definition, without the examples."""
+        return self._glosses[synset]
+
     def uses(self, synset: str) -> int:
         """How often the tagged texts of WordNet use this sense: 0 for a technical term."""
         return self._sense_uses.get(synset, 0)
 
     def word_uses(self, word: str) -> int:
         """How often the tagged texts of WordNet use this noun, in any sense."""
-        return self._uses.get(_key(word), 0)
+        return self._uses.get(word_key(word), 0)
 
     def hypernyms(self, synset: str) -> tuple[str, ...]:
         """What it is a kind (or an instance) of, in WordNet's order; empty for "entity"."""
@@ -192,7 +187,7 @@ class WordNet:
 
     def has_word(self, word: str) -> bool:
         """Whether WordNet lists this word, in this form."""
-        return _key(word) in self._words
+        return word_key(word) in self._words
 
     def synsets(self, word: str) -> tuple[str, ...]:
         """Synsets of a word, best sense first; empty when WordNet does not know it.
@@ -212,23 +207,34 @@ class WordNet:
 
     def base_form(self, word: str) -> str | None:
         """The spelling (lower case, underscores) under which WordNet lists the word or its
-        singular; None when it does not.
+        singular; None when it does not. Two words are also looked for as one, where that is a
+        kind of what the last one is: a "street light" is a light, a "leather jacket" no
+        leatherjacket, which is a fish.
 
         The word as it stands comes first unless only the singular is something to see: "glasses"
-        stays, "men" (a work force, to WordNet) becomes "man".
+        stays, "men" (a work force, to WordNet) becomes "man". What WordNet lists in another
+        spelling only, or as two words, is found there: "icebox" and "ice box", "grey" and "gray".
         """
-        known = [
+        key = word_key(word)
+        forms = [
             form
-            for spelling in _spellings(_key(word))
-            for form in self._singulars(spelling)
-            if form in self._words
+            for spelling in spellings(key)
+            for form in singulars(spelling, self._exceptions)
+            if "_" in form or "-" in form or "_" not in key or self._is_one(form, key)
         ]
+        known = [form for form in forms if form in self._words]
+        known = known or [self._respelled[form] for form in forms if form in self._respelled]
         return next((form for form in known if self._seen(form)), known[0] if known else None)
+
+    def one_form(self, base: str) -> str:
+        """Of a compound that WordNet lists both apart and joined, the form with most parts:
+        "hotdog" gives "hot_dog"; other words stay."""
+        return self._apart.get(base, base)
 
     def prefix(self, start: str, n: int = 8) -> list[str]:
         """At most ``n`` lemmas that begin with ``start``, in natural case, for type-ahead: the
         word itself, then what photographs show, frequent ones, short ones first."""
-        key = _key(start)
+        key = word_key(start)
         if not key or n < 1:
             return []
         words = self._sorted
@@ -240,7 +246,7 @@ class WordNet:
     def spelling(self, base: str) -> str:
         """A listed word in WordNet's case, with spaces: "egyptian_cat" -> "Egyptian cat". Where
         only one of its senses is a proper name, the most frequent sense decides."""
-        base = _key(base)
+        base = word_key(base)
         for lemma in self._rows[self._words[base][0]][1].split(" "):
             if lemma.lower() == base:
                 return lemma.replace("_", " ")
@@ -256,6 +262,40 @@ class WordNet:
             for lemma in lemmas.lower().split(" "):
                 words[lemma] = self._order.get(lemma) or (synset,)
         return words
+
+    @cached_property
+    def _glosses(self) -> dict[str, str]:
+        lines = gzip.decompress(self._glosses_path.read_bytes()).decode("utf-8").splitlines()
+        return {"n" + line[:8]: line[9:] for line in lines}
+
+    @cached_property
+    def _respelled(self) -> dict[str, str]:
+        """A lemma as one word, or in the spelling that counts -> the lemma, where WordNet does
+        not list it so."""
+        other = word_forms().spellings
+        found: dict[str, str] = {}
+        for lemma in self._words:
+            parts = lemma.replace("-", "_").split("_")
+            if len(parts) == 1 and lemma not in other:
+                continue
+            parts = [other.get(part, part) for part in parts]
+            joined = ("".join(parts),) if len(parts) == 2 else ()
+            for form in ("_".join(parts), *joined):
+                if form not in self._words:
+                    found.setdefault(form, lemma)
+        return found
+
+    @cached_property
+    def _apart(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for _, lemmas, _ in self._rows.values():
+            alike: dict[str, list[str]] = {}
+            for lemma in lemmas.lower().split(" "):
+                alike.setdefault(lemma.replace("-", "").replace("_", ""), []).append(lemma)
+            for group in alike.values():
+                counts = max(group, key=lambda one: (one.count("_") + one.count("-"), one))
+                found.update((one, counts) for one in group if one != counts)
+        return {lemma: counts for lemma, counts in found.items() if counts not in found}
 
     def _remoteness(self, word: str, synset: str, place: int) -> tuple[int, float]:
         """Sorts the senses of a word; ``place`` is WordNet's."""
@@ -298,19 +338,16 @@ class WordNet:
             found.update(dict.fromkeys(level, steps))
         return found
 
-    def _singulars(self, word: str) -> Iterable[str]:
-        """The word, then what it may be the plural of; of several words the last one counts."""
-        yield word
-        if word in self._exceptions:
-            yield self._exceptions[word]
-        head, join, last = word.rpartition("_")
-        if join and last in self._exceptions:
-            yield head + join + self._exceptions[last]
-        if last.endswith("ss") or len(last) <= 2:
-            return
-        for ending, instead in _ENDINGS:
-            if last.endswith(ending) and len(last) > len(ending):
-                yield head + join + last[: -len(ending)] + instead
+    def _is_one(self, joined: str, apart: str) -> bool:
+        """Whether a listed word can be meant by words that are written apart."""
+        if joined not in self._words:
+            return False
+        first, _, last = apart.rpartition("_")
+        known = self.base_form(last)
+        if known is None or not (first in MATERIALS or first in word_forms().adjectives):
+            return True
+        kinds = set(self._words[known])
+        return any(kinds & self._distances(synset).keys() for synset in self._words[joined])
 
     def _seen(self, word: str) -> bool:
         return any(self.picturable(synset) for synset in self._words[word])
@@ -338,18 +375,3 @@ def _shipped() -> WordNet:
 def imagenet_classes() -> tuple[str, ...]:
     """The 1,000 synset ids of an ImageNet-1k classifier, by output index."""
     return tuple(shipped("resources", "imagenet_1k.txt").read_text("ascii").split())
-
-
-def _key(word: str) -> str:
-    return "_".join(word.replace("_", " ").lower().split())
-
-
-def _spellings(word: str) -> Iterable[str]:
-    """WordNet writes some compounds apart, some with a hyphen, some as one word."""
-    yield word
-    if "-" in word:
-        yield word.replace("-", "_")
-        yield word.replace("-", "")
-    if "_" in word:
-        yield word.replace("_", "-")
-        yield word.replace("_", "")

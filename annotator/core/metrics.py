@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -11,6 +12,17 @@ if TYPE_CHECKING:
 
 #: The last K of AUC(PR@K) in LLM2Labels, section 4, Metrics.
 LAST_K = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A precision-recall curve: the points of ``curve_at_k`` for K = 1, 2, ..., and the ``area``
+    under them, all in [0, 1]."""
+
+    name: str
+    recall: tuple[float, ...]
+    precision: tuple[float, ...]
+    area: float
 
 
 def precision_recall_at_k(

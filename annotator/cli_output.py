@@ -149,7 +149,16 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.3f}"
-    return str(value)
+    return plain(str(value))
+
+
+def plain(text: str) -> str:
+    """Text that cannot steer a terminal: file names and what models say may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 def _width(text: str) -> int:

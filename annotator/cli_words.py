@@ -167,7 +167,7 @@ def replies(words: Namespace, out: Output) -> int:
         stored = queries.replies(db, image_id=image, failed=words.unreadable)
         found = list(islice(stored, words.top))
     rows = [
-        (one.image, one.crop, one.sample, one.failure or "read", _plain(one.text)) for one in found
+        (one.image, one.crop, one.sample, one.failure or "read", _line(one.text)) for one in found
     ]
     text = table(("image", "part", "sample", "result", "reply"), rows)
     if not rows:
@@ -189,12 +189,9 @@ def replies(words: Namespace, out: Output) -> int:
     return 0
 
 
-def _plain(text: str) -> str:
-    """A reply on one line: what a model says must not steer the terminal."""
+def _line(text: str) -> str:
+    """The beginning of a reply, on one line."""
     line = " ".join(text.split())
-    line = "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line
-    )
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 

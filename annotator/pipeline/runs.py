@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from sqlite3 import Connection
 from typing import Any
 
 from annotator.core.errors import AnnotatorError
@@ -15,8 +16,9 @@ from annotator.project.project import Project
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run is to do. ``identity``: the part of ``params`` that decides the results; runs
-    of the same kind that agree in pack, models, seed and identity are equal."""
+    """What a run is to do. ``identity``: the part of ``params`` that decides the results, None for
+    what they must not say; runs of the same kind that agree in pack, models, seed and identity
+    are equal, whatever they took and however they ended."""
 
     kind: str
     pack: str
@@ -41,10 +43,12 @@ def begin(project: Project, plan: Plan, image_ids: Sequence[int], *, repeat: boo
 
     Images that this run has done are skipped; with ``repeat`` False also those that an equal
     earlier run has done, because it would say the same of them. A run is started only when it has
-    something to do or to remember: other params than the newest equal one.
+    something to do or to remember: other params than the newest equal one, or, with ``repeat``
+    False, that this is what was asked for last, after something else.
     """
     with project.read() as db:
-        equal = [run for run in queries.runs(db) if _equal(run, plan)]
+        of_kind = [run for run in queries.runs(db) if run.kind == plan.kind]
+        equal = [run for run in of_kind if is_equal(run, plan)]
         newest = equal[0] if equal else None
         open_run = newest if newest is not None and newest.status != "done" else None
         relevant = equal if not repeat else [open_run] if open_run else []
@@ -52,10 +56,13 @@ def begin(project: Project, plan: Plan, image_ids: Sequence[int], *, repeat: boo
         # A file that changed after the run did it: its old and new results must not mix.
         if open_run is not None and queries_pipeline.stale_images(db, open_run.id):
             open_run = None
+        last = newest is not None and newest.id == of_kind[0].id
+        if not repeat and not last:
+            open_run = None
     pending = [image_id for image_id in image_ids if image_id not in done]
     skipped = len(image_ids) - len(pending)
     same = newest is not None and dict(newest.params) == dict(plan.params)
-    if newest is not None and same and not pending and open_run is None:
+    if newest is not None and same and (last or repeat) and not pending and open_run is None:
         return Began(newest.id, [], skipped)
     with project.write("runs") as db:
         if open_run is not None and same:
@@ -105,7 +112,8 @@ def readable_ids(project: Project, limit: int | None = None) -> list[int]:
     return readable[:limit]
 
 
-def _equal(run: Run, plan: Plan) -> bool:
+def is_equal(run: Run, plan: Plan) -> bool:
+    """Whether the run did what is planned."""
     return (
         run.kind == plan.kind
         and run.pack == plan.pack
@@ -113,3 +121,37 @@ def _equal(run: Run, plan: Plan) -> bool:
         and dict(run.models) == dict(plan.models)
         and all(run.params.get(key) == value for key, value in plan.identity.items())
     )
+
+
+#: Params that are applied to what is stored; the others decided what was said.
+_AFTERWARDS = ("filter", "threshold", "rank")
+
+
+def asked(run: Run) -> dict[str, Any]:
+    """What the run's model was asked: its params without what is applied afterwards."""
+    return {key: value for key, value in run.params.items() if key not in _AFTERWARDS}
+
+
+def talked(run: Run) -> bool:
+    """Whether the run's model talks: then every sample is a look at the image, also one whose
+    reply could not be read."""
+    return "strategy" in run.params
+
+
+def alike(run: Run, other: Run) -> bool:
+    """Whether two runs asked the same of the same model, and so continue each other."""
+    return (run.kind, run.pack, run.seed, dict(run.models), asked(run)) == (
+        other.kind,
+        other.pack,
+        other.seed,
+        dict(other.models),
+        asked(other),
+    )
+
+
+def chosen(db: Connection) -> list[int]:
+    """The propose run that was asked for last and all that are alike: what they said is what an
+    image's tags are made of, wherever one of them has looked at it. To run one pack after another
+    and then the first one again brings the first one's tags back, without asking it anew."""
+    of_kind = [run for run in queries.runs(db) if run.kind == "propose"]
+    return [run.id for run in of_kind if alike(run, of_kind[0])]

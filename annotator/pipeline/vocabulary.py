@@ -20,6 +20,7 @@ from annotator.core import vocabulary as words
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import CROPS_OF, Progress, Run
 from annotator.core.wordnet import WordNet, wordnet
+from annotator.pipeline import runs
 from annotator.pipeline.options import VocabularyOptions, vocabulary_options
 from annotator.pipeline.pages import PAGE, Pace
 from annotator.project import queries, queries_pipeline, store
@@ -34,9 +35,10 @@ def build(
     """Tags of every image and the vocabulary, anew from all proposals; yields "vocabulary".
 
     ``options``: the filters; without them those of the last propose run. ``image_ids``: only their
-    tags are made anew, the ranking and the tree always are. Each image counts with its newest
-    run. Doing it twice changes nothing. The last Progress has ``synsets``, ``inner`` and ``tags``
-    of the project, ``dropped`` tags of the images that were done, and ``seconds``.
+    tags are made anew, the ranking and the tree always are. Each image counts with what was asked
+    for last (``runs.chosen``), and with its newest run where that has not looked at it. Doing it
+    twice changes nothing. The last Progress has ``synsets``, ``inner`` and ``tags`` of the
+    project, ``dropped`` tags of the images that were done, and ``seconds``.
     """
     start = time.monotonic()
     with project.read() as db:
@@ -99,6 +101,7 @@ class _Looks:
 
     crops: int
     samples: int
+    talks: bool = False
 
 
 class Grouper:
@@ -112,12 +115,15 @@ class Grouper:
         self.dropped = 0
         self._synsets: dict[int, int] = {}
         self._looks: dict[int, _Looks] = {}
+        self._chosen: list[int] | None = None
 
     def tag(self, db: sqlite3.Connection, image_ids: Sequence[int]) -> None:
         """Replaces the machine tags of these images, inside the caller's write."""
         said: dict[int, list[scoring.Said[int]]] = {}
         run_of: dict[int, int] = {}
-        for row in queries_pipeline.image_proposals(db, image_ids):
+        if self._chosen is None:
+            self._chosen = runs.chosen(db)
+        for row in queries_pipeline.image_proposals(db, image_ids, first=self._chosen):
             if row.label_id not in self._synsets:
                 self._group(db)
             said.setdefault(row.image_id, []).append(
@@ -136,8 +142,9 @@ class Grouper:
         self, db: sqlite3.Connection, image_id: int, run: int, said: list[scoring.Said[int]]
     ) -> Iterator[store.TagRow]:
         looks = self._looks_of(db, run)
-        # A classifier answers once, however many samples it was asked for.
-        samples = looks.samples if any(one.sample for one in said) else 1
+        # A classifier answers once, however many samples it was asked for; a reply that could
+        # not be read is a look at the image all the same.
+        samples = looks.samples if looks.talks or any(one.sample for one in said) else 1
         found = scoring.image_scores(
             said,
             looks.crops * samples,
@@ -185,7 +192,7 @@ class Grouper:
 def looks_of(run: Run) -> _Looks:
     """What the run's options say of how often it looked at an image."""
     crops = len(CROPS_OF[str(run.params.get("grid", "none"))])
-    return _Looks(crops, int(run.params.get("samples", 1)))
+    return _Looks(crops, int(run.params.get("samples", 1)), runs.talked(run))
 
 
 def _by_text(db: sqlite3.Connection, text: str, owners: dict[str, int]) -> tuple[int, str]:

@@ -13,6 +13,9 @@ from annotator.project.words import word_key
 # read it again) that is not known, and it counts as the same.
 _SAME = "(r.hash IS NULL OR i.hash IS NULL OR r.hash = i.hash)"
 
+#: More than there are runs.
+_MANY = 2**40
+
 
 class SaidOf(NamedTuple):
     """A stored proposal as scoring needs it."""
@@ -63,12 +66,18 @@ def stale_images(db: sqlite3.Connection, run_id: int) -> int:
 
 
 def image_proposals(
-    db: sqlite3.Connection, image_ids: Sequence[int], run_ids: Sequence[int] | None = None
+    db: sqlite3.Connection,
+    image_ids: Sequence[int],
+    run_ids: Sequence[int] | None = None,
+    first: Sequence[int] = (),
 ) -> Iterator[SaidOf]:
     """What was said of these images, in order of image and as it was said: of each image only
-    by the newest propose run (of ``run_ids``) that has done it."""
+    by the newest propose run (of ``run_ids``) that has done it; by one of ``first`` before all
+    others."""
     rows = db.execute(
-        "WITH newest AS (SELECT r.image_id, max(r.run_id) AS run_id FROM run_images r "
+        "WITH newest AS (SELECT r.image_id, max(r.run_id + "
+        f"(r.run_id IN (SELECT value FROM json_each(?3))) * {_MANY}) % {_MANY} AS run_id "
+        "FROM run_images r "
         "JOIN images i ON i.id = r.image_id JOIN runs u ON u.id = r.run_id "
         "WHERE r.image_id IN (SELECT value FROM json_each(?1)) AND u.kind = 'propose' "
         "AND (?2 IS NULL OR r.run_id IN (SELECT value FROM json_each(?2))) "
@@ -76,7 +85,11 @@ def image_proposals(
         "SELECT p.image_id, p.run_id, p.label_id, p.crop, p.sample, p.probability "
         "FROM newest n JOIN proposals p ON p.image_id = n.image_id AND p.run_id = n.run_id "
         "ORDER BY p.image_id, p.id",
-        (json.dumps(list(image_ids)), None if run_ids is None else json.dumps(list(run_ids))),
+        (
+            json.dumps(list(image_ids)),
+            None if run_ids is None else json.dumps(list(run_ids)),
+            json.dumps(list(first)),
+        ),
     )
     return map(SaidOf._make, rows)
 

@@ -19,6 +19,7 @@ from annotator.project.store_suggestions import (
     add_replies,
     add_usage,
     set_suggestions,
+    storable,
 )
 from annotator.project.store_tags import (
     RegionRow,
@@ -64,6 +65,7 @@ __all__ = [
     "set_suggestions",
     "set_tags",
     "start_run",
+    "storable",
     "unread_images",
     "upsert_images",
 ]
@@ -277,7 +279,7 @@ def add_run_images(
         add_replies(db, run_id, image_id, (replies or {}).get(image_id, ()))
         values = []
         for one in said:
-            key = (one.proposed.text, one.proposed.wordnet_id)
+            key = (storable(one.proposed.text), one.proposed.wordnet_id)
             label = labels.get(key)
             if label is None:
                 label = labels[key] = ensure_label(db, *key)

@@ -41,24 +41,23 @@ class SuggestionRow:
 def add_replies(
     db: sqlite3.Connection, run_id: int, image_id: int, rows: Iterable[ReplyRow]
 ) -> None:
-    """Keep replies word for word; of one that is longer than ``LONGEST_REPLY`` only the beginning,
-    and a last line that says so."""
+    """Keep replies word for word; of one that is longer than ``LONGEST_REPLY`` the beginning, and
+    a last line that says so."""
     db.executemany(
         "INSERT INTO replies (run_id, image_id, crop, sample, text, failure) "
         "VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            (run_id, image_id, row.crop, row.sample, _storable(row.text), row.failure)
-            for row in rows
-        ),
+        ((run_id, image_id, row.crop, row.sample, storable(row.text), row.failure) for row in rows),
     )
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """The text as it is kept: doing it twice changes nothing."""
     # Half a surrogate pair, which a model's bytes can decode to, is no text for SQLite.
-    text = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+    text = text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
     if len(text) <= LONGEST_REPLY:
         return text
-    return f"{text[:LONGEST_REPLY]}\n[cut here: the reply has {len(text)} characters]"
+    note = f"\n[cut here: the reply has {len(text)} characters]"
+    return text[: LONGEST_REPLY - len(note)] + note
 
 
 def add_usage(db: sqlite3.Connection, run_id: int, usage: Usage) -> None:

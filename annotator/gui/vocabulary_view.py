@@ -28,6 +28,7 @@ from annotator.gui.panels.evidence_tile import EvidenceTile, Thumbs
 from annotator.gui.panels.history import HistoryPanel
 from annotator.gui.panels.merge import MergePane
 from annotator.gui.panels.merge_preview import MergeCard, Mode, Plan
+from annotator.gui.panels.queue_column import QueueColumn
 from annotator.gui.panels.suggestions import SuggestionsPanel
 from annotator.gui.panels.synset_tree_panel import SynsetTreePanel
 from annotator.gui.session import Session
@@ -85,7 +86,6 @@ class VocabularyView(QWidget):
         self.suggestions.previewed.connect(self._preview)
         self.suggestions.swap_wanted.connect(self._swap_suggestion)
         self.suggestions.group_wanted.connect(lambda: commands.run("group"))
-        self.suggestions.filled.connect(self._share_column)
         self.suggestions.left.connect(self.tree.setFocus)
         session.changed.connect(self._changed)
         session.synset_changed.connect(self._synset_changed)
@@ -105,15 +105,7 @@ class VocabularyView(QWidget):
         self._centre = QStackedLayout(centre)
         self._centre.addWidget(self.nothing)
         self._centre.addWidget(self.evidence)
-        right = QWidget(self)
-        right.setObjectName("column")
-        column = QVBoxLayout(right)
-        column.setContentsMargins(12, 12, 12, 12)
-        column.setSpacing(20)
-        column.addWidget(self.suggestions)
-        column.addWidget(self.merge)
-        column.addWidget(self.history, 1)
-        self._column = column
+        right = QueueColumn(self.suggestions, self.merge, self.history, self)
         self.columns = QSplitter(Qt.Orientation.Horizontal, self)
         self.columns.setHandleWidth(1)
         self.columns.setChildrenCollapsible(False)
@@ -293,10 +285,6 @@ class VocabularyView(QWidget):
 
     def _queue_can_be_reached(self) -> bool:
         return not isinstance(QApplication.focusWidget(), MergeCard)
-
-    def _share_column(self, suggested: bool) -> None:
-        """The list takes the room that the history does not need, while there is a list."""
-        self._column.setStretchFactor(self.suggestions, 3 if suggested else 0)
 
     def _preview(self, suggestion: Suggestion | None) -> None:
         known = self.tree.vocabulary.forest.synsets

@@ -33,6 +33,8 @@ from annotator.gui.session import Session
 
 #: How many steps are listed.
 SHOWN = 100
+#: Height of a row in pixels.
+ROW = 28
 Index = QModelIndex | QPersistentModelIndex
 _STEP = Qt.ItemDataRole.UserRole
 _ROOT = QModelIndex()
@@ -139,7 +141,7 @@ class _StepDelegate(QStyledItemDelegate):
     """A dot, the label, the time; what is undone is grey and struck through."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(100, 28)
+        return QSize(100, ROW)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         step = index.data(_STEP)

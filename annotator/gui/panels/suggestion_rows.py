@@ -84,6 +84,9 @@ class SuggestionList(QListView):
         if self.current() is not None:
             self.scrollTo(self.currentIndex())
 
+    def sizeHint(self) -> QSize:
+        return QSize(200, 4 * ROW)
+
     def minimumSizeHint(self) -> QSize:
         return QSize(120, ROW)
 

@@ -10,7 +10,7 @@ from typing import Any
 import shiboken6
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Suggestion
@@ -39,7 +39,6 @@ class SuggestionsPanel(QWidget):
     previewed = Signal(object)  # Suggestion | None
     swap_wanted = Signal(object)  # Suggestion
     group_wanted = Signal()
-    filled = Signal(bool)  # whether there are suggestions
     left = Signal()  # the keyboard goes back to the tree
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -62,7 +61,7 @@ class SuggestionsPanel(QWidget):
         self.reject_button = KeyButton("Reject", "X")
         self.swap_button = KeyButton("Swap", "S")
         self.next_button = KeyButton("Next", "↓")
-        self.above_button = KeyButton("Take all above…", "A")
+        self.above_button = KeyButton("Take all above…", "A", small=True, parent=self)
         self.many = TakeMany(self.model, self)
         self.buttons = Flow(self)
         for button, run in (
@@ -70,14 +69,25 @@ class SuggestionsPanel(QWidget):
             (self.reject_button, self.reject),
             (self.swap_button, self.swap),
             (self.next_button, self.next),
-            (self.above_button, self.ask_many),
         ):
             button.clicked.connect(run)
             self.buttons.add(button)
+        self.above_button.clicked.connect(self.ask_many)
+        self._key = QLabel("G", self)
+        self._key.setObjectName("key")
+        self._key.setFixedWidth(20)
+        self._key.setToolTip("Go to the suggestions (G)")
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        head.addWidget(self.caption)
+        head.addWidget(self._key)
+        head.addStretch(1)
+        head.addWidget(self.above_button)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(8)
-        for part in (self.caption, self.note, self.group_button):
+        box.addLayout(head)
+        for part in (self.note, self.group_button):
             box.addWidget(part)
         box.addWidget(self.list, 1)
         box.addWidget(self.buttons)
@@ -140,7 +150,9 @@ class SuggestionsPanel(QWidget):
         if count == 0 and self.has_keys():
             self.left.emit()
         number = f" · {count:,}" if count else ""
-        self.caption.setText(f"SUGGESTIONS{number}" + (" · looking for more" * looking).upper())
+        self.caption.setText(
+            f"SUGGESTIONS{number}" + (" · LOOKING FOR MORE" if looking and count else "")
+        )
         self.note.setVisible(count == 0)
         self.note.setText(_LOOKING if looking else _NONE_LEFT if self._grouped else _FIRST)
         self.group_button.setVisible(count == 0 and not looking)
@@ -148,7 +160,9 @@ class SuggestionsPanel(QWidget):
         self.buttons.setVisible(count > 0 and self.many.isHidden())
         if count == 0:
             self.many.hide()
-        self.filled.emit(count > 0)
+        self.above_button.setVisible(count > 0)
+        self._key.setVisible(count > 0)
+        self.updateGeometry()
 
     # --- choosing
 

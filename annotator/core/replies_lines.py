@@ -71,7 +71,8 @@ _LEADS = re.compile(
 )
 _TAILS = re.compile(
     r"\s(?:can be|are|is)\s(?:seen|visible|shown|present|also)\b.*$"
-    r"|(?:があります|が?います|が見えます|が写っています|です|等|などがあります|이 있습니다)\s*[。.]?$",
+    r"|(?:があります|が?います|が見えます|が写っています|です|等"
+    r"|などがあります|이 있습니다)\s*[。.]?$",
     re.IGNORECASE,
 )
 _MEASURE = re.compile(
@@ -120,7 +121,11 @@ def pieces(text: Text) -> Iterator[Piece]:
 
 
 def _lines(text: Text) -> Iterator[_Line]:
+    seen: set[str] = set()
     for line in text.split(_LINE_END):
+        if line.chars in seen:
+            continue  # Endless repeats cost nothing.
+        seen.add(line.chars)
         quote = _BLOCK_QUOTE.match(line.chars)
         if quote:
             line = line.part(quote.end())

@@ -81,12 +81,14 @@ class _Frame:
         self.quoted |= piece.quoted
         key, self.key = self.key, None
         role = _role(key) if key is not None else "label"
-        if role == "label":
+        if role == "key" and key is not None:
+            self._add_key(key)
+        elif not piece.text.chars:
+            return
+        elif role == "label":
             self.found.append(piece)
         elif role == "weak":
             self.weak.append(piece)
-        elif role == "key" and key is not None:
-            self._keys().append(key)
 
     def take_group(self, pieces: list[Piece]) -> None:
         """What a bracket inside of this one held."""
@@ -96,12 +98,12 @@ class _Frame:
         if role == "other":
             return
         if pieces:
-            if self.found:
-                self.found.extend(pieces)
-            else:
-                self.found = pieces
+            # The short one goes into the long one, however deep they are; sorted at the end.
+            short, long = sorted((self.found, pieces), key=len)
+            long.extend(short)
+            self.found = long
         elif role == "key" and key is not None:
-            self._keys().append(key)
+            self._add_key(key)
 
     def end_entry(self) -> None:
         """A comma: a key that still waits has no value."""
@@ -112,8 +114,9 @@ class _Frame:
         self.end_entry()
         return self.found or self.keyed or self.weak
 
-    def _keys(self) -> list[Piece]:
-        return self.keyed if self.opener == "{" else self.found
+    def _add_key(self, key: Piece) -> None:
+        if key.text.chars:
+            (self.keyed if self.opener == "{" else self.found).append(key)
 
 
 @dataclass(slots=True)
@@ -145,6 +148,8 @@ class _Reader:
         self.frames: list[_Frame] = []
         self.implied = 0
         self.result = Lists()
+        # Up to where no quote of a family ends a string: never looked through twice.
+        self.barren: dict[str, int] = {}
 
     def read(self) -> None:
         size = len(self.chars)
@@ -160,6 +165,7 @@ class _Reader:
         self.result.open = len(self.frames) > self.implied
         while self.frames:
             self._pop()
+        self.result.pieces.sort(key=lambda piece: piece.text.starts[0])
 
     def _step(self) -> None:
         """One token inside of a bracket."""
@@ -249,18 +255,20 @@ class _Reader:
         family = _FAMILY[self.chars[self.at]]
         missing = _NEXT_STRING.search(self.chars, begin, begin + _LONGEST)
         limit = min(len(self.chars), begin + _LONGEST)
-        at = begin
+        at = max(begin, self.barren.get(family, 0))
         while found := _QUOTE_OR_LINE_END.search(self.chars, at, limit):
             mark, at = found[0], found.end()
             if mark == "\n":
                 return self._unclosed(begin, found.start(), whole=True)
             closes = _CLOSING.match(self.chars, at) is not None
             if missing and found.start() >= missing.end() and not closes:
+                limit = found.start()
                 break
             same = mark in family
             if closes and (same or self._ends_entry(at)):
                 self.at = at
                 return Piece(self.text.part(begin, found.start()), quoted=True)
+        self.barren[family] = limit
         if missing:
             return self._unclosed(begin, missing.start(), whole=True)
         end = _BARE.match(self.chars, begin)

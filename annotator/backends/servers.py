@@ -1,0 +1,166 @@
+"""Packs of model servers that a person adds, and a look at what a server offers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from annotator.backends import keys, manifest, registry
+from annotator.backends.manifest import Prompt
+from annotator.backends.openai_settings import Settings, check_url, is_local
+from annotator.core.errors import AnnotatorError
+from annotator.core.paths import shipped, there
+
+#: First line of the manifests that this module wrote and may write again.
+_OURS = "# A model server, written by Annotator: `annotator models server` writes it again."
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
+
+
+def probe(base_url: str, key: str = "") -> list[str]:
+    """Names of the models that the server offers, in its order. One request, nothing else is
+    sent. ``key``: where the key is kept, see ``keys``. Raises AnnotatorError when the server is
+    not there, refuses the key, or is none of an OpenAI-compatible kind."""
+    from annotator.backends.openai_client import Server
+    from annotator.backends.openai_errors import Refused
+    from annotator.backends.openai_loop import wait_for
+
+    where = "what was given"
+    keys.check(key, where)
+    server = Server(Settings(check_url(base_url), key=key, timeout=15.0, retries=0), where)
+    try:
+        return wait_for(server.models())
+    except Refused as refused:
+        raise AnnotatorError(
+            f"The server at {server.settings.base_url} does not list its models "
+            f"({refused.reason}): correct the address, its end is mostly /v1."
+        ) from None
+
+
+def write_pack(
+    name: str,
+    base_url: str,
+    model: str,
+    key: str = "",
+    language_model: str | None = None,
+    folder: Path | None = None,
+) -> Path:
+    """The manifest of a pack whose tagger and language model are at ``base_url``; the other roles
+    are the starter's. Nothing is sent.
+
+    ``model``: as the server names it, "" for its first one; ``language_model``: another one for
+    words, None for the same. ``key``: where the key is kept, see ``keys``. ``folder``: where
+    manifests of a person are, by default ``registry.user_models()``. A pack of that name that was
+    written here before is replaced. Raises AnnotatorError for a name that is taken or is none, an
+    address that ``check_url`` refuses, a key instead of its place, and when the file cannot be
+    written.
+    """
+    if not _NAME.match(name):
+        raise AnnotatorError(
+            f"{name[:64]!r} is no name of a pack: use small letters, digits, - and _."
+        )
+    url = check_url(base_url)
+    keys.check(key, "a pack")
+    for one in (model, language_model or ""):
+        if not one.isprintable() or len(one) > 500:
+            raise AnnotatorError("The name of a model has characters that no name has: correct it.")
+    if any(path.stem == name for path in shipped("models").glob("*.toml")):
+        raise AnnotatorError(f"The pack {name} comes with Annotator: choose another name.")
+    folder = registry.user_models() if folder is None else folder
+    path = folder / f"{name}.toml"
+    if there(path) and not _ours(path):
+        raise AnnotatorError(
+            f"There is a pack {name} at {path} that was not written here: choose another name."
+        )
+    other = model if language_model is None else language_model
+    text = _text(name, url, model, key, other, manifest.read(*_server()).roles["tagger"].prompts)
+    _write(path, text)
+    return path
+
+
+def _server() -> tuple[Path, dict[str, Path]]:
+    """The manifest whose prompts are taken, and those that it may extend."""
+    return shipped("models", "server.toml"), {"starter": shipped("models", "starter.toml")}
+
+
+def _text(
+    name: str, url: str, model: str, key: str, language_model: str, prompts: tuple[Prompt, ...]
+) -> str:
+    host = urlsplit(url).netloc
+    where = "this machine" if is_local(url) else host
+    says = f"Images and words go to an OpenAI-compatible server at {host}."
+    if url.startswith("http:") and not is_local(url):
+        says = f"Images, words and the key go unencrypted to {host}: who is between can read them."
+        says = says if key else says.replace("Images, words and the key", "Images and words")
+    lines = [
+        _OURS,
+        "",
+        f"name = {_toml(name)}",
+        f"title = {_toml(f'Model server on {where}')}",
+        f"description = {_toml(says)}",
+        'extends = "starter"',
+        "",
+        *_role("tagger", "openai-tagger", url, model, key),
+    ]
+    for prompt in prompts:
+        lines += ["", "[[roles.tagger.prompts]]"]
+        lines += [f"name = {_toml(prompt.name)}", f"text = {_toml(prompt.text)}"]
+        lines += [f"strategy = {_toml(prompt.strategy)}"]
+        lines += [f"correction = {_toml(prompt.correction)}"] if prompt.correction else []
+    lines += ["", *_role("language_model", "openai-language-model", url, language_model, key)]
+    return "\n".join(lines) + "\n"
+
+
+def _role(role: str, kind: str, url: str, model: str, key: str) -> list[str]:
+    return [
+        f"[roles.{role}]",
+        f"kind = {_toml(kind)}",
+        f"model = {_toml(model or 'server')}",
+        'licence = "that of the served model"',
+        "size_bytes = 0",
+        "memory_mb = 0",
+        "",
+        f"[roles.{role}.options]",
+        f"base_url = {_toml(url)}",
+        f"model = {_toml(model)}",
+        f"key = {_toml(key)}",
+        *(["concurrency = 8", "max_side = 1024"] if role == "tagger" else ["context = 8192"]),
+    ]
+
+
+def _toml(text: str) -> str:
+    # A string of JSON in ASCII is one of TOML too; all that goes in is printable.
+    return json.dumps(text)
+
+
+def _ours(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline().rstrip("\n") == _OURS
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _write(path: Path, text: str) -> None:
+    """The file, whole or not at all; read back before it takes its place."""
+    temporary = path.parent / f".{path.stem}-{secrets.token_hex(4)}.part"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        manifest.read(temporary, _server()[1])
+        temporary.replace(path)
+    except OSError as error:
+        raise AnnotatorError(
+            f"The pack manifest {path} could not be written ({error.strerror}): see to the folder "
+            "and its disk, nothing was left behind."
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()

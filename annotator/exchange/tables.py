@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 #: Okabe and Ito's colours, told apart by the colour-blind too, without yellow, which is too light
 #: for a line on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-#: Lines on top of each other stay visible: each next one is drawn over the last with gaps.
-_STROKES = ("solid", (0, (5, 2)), (0, (2, 2)), (0, (7, 2, 2, 2)), (0, (1, 3)))
+#: Equal lines stay visible: each is thinner than those below it, and all but one have gaps.
+_STROKES = ("solid", (0, (5, 2)), (0, (2, 2)), (0, (7, 2, 2, 2)), (0, (1, 3)), (0, (3, 4)))
+_WIDEST, _NARROWEST = 2.8, 1.2
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -50,12 +51,19 @@ def draw_curves(curves: Sequence[Curve], path: Path, title: str = "") -> None:
     axes = figure.add_subplot()
     width = max(len(curve.name) for curve in curves)
     for index, curve in enumerate(curves):
+        recall = [100 * value for value in (0.0, *curve.recall)]
+        precision = [100 * value for value in (*curve.precision[:1], *curve.precision)]
+        share = index / max(1, len(curves) - 1)
         axes.plot(
-            [100 * value for value in (0.0, *curve.recall)],
-            [100 * value for value in (*curve.precision[:1], *curve.precision)],
+            recall[: len(precision)],
+            precision,
             color=_COLOURS[index % len(_COLOURS)],
             linestyle=_STROKES[index % len(_STROKES)],
-            linewidth=1.8,
+            linewidth=_WIDEST + (_NARROWEST - _WIDEST) * share,
+            marker="o",  # where the labels end
+            markevery=[-1] if precision else [],
+            markersize=7 - 3 * share,
+            clip_on=False,
             label=f"{curve.name:<{width}}  {100 * curve.area:6.2f}",
         )
     axes.set_xlim(0, 100)
@@ -74,6 +82,7 @@ def draw_curves(curves: Sequence[Curve], path: Path, title: str = "") -> None:
         loc="center left",
         bbox_to_anchor=(1.0, 0.5),
         frameon=False,
+        handlelength=3,
     )
     with atomic_file(path) as file:
         figure.savefig(file, format="png")

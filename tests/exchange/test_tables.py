@@ -1,0 +1,56 @@
+"""Tables as CSV and curves as PNG: whole files or none."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.metrics import Curve
+from annotator.exchange.tables import draw_curves, write_csv
+
+ROWS = [
+    {"Method": "BASE, first", "P": 54.0 + 1 / 3, "P std": 0.25, "#L": 7},
+    {"Method": "SG ±", "P": 5.0, "P std": None, "#L": 9},
+]
+CURVES = [
+    Curve("BASE", (0.25, 0.5, 0.5), (1.0, 1.0, 2 / 3), 0.5),
+    Curve("SG", (0.0, 0.25), (0.0, 0.5), 0.0625),
+    Curve("nothing", (), (), 0.0),
+]
+
+
+def test_a_table_is_read_back_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    write_csv(ROWS, path)
+    with path.open(encoding="utf-8", newline="") as file:
+        first, second = csv.DictReader(file)
+    assert first == {"Method": "BASE, first", "P": repr(54.0 + 1 / 3), "P std": "0.25", "#L": "7"}
+    assert (second["Method"], second["P std"]) == ("SG ±", "")
+    assert [one.name for one in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_curves_are_drawn_apart(tmp_path: Path) -> None:
+    path = tmp_path / "curves.png"
+    draw_curves(CURVES, path, "Vocabulary")
+    with Image.open(path) as image:
+        assert (image.format, image.size) == ("PNG", (1400, 1000))
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
+    # Both lines are there in their colours.
+    for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
+        assert np.count_nonzero((pixels == colour).all(1)) > 200
+
+
+def test_what_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(AnnotatorError, match="nothing to write"):
+        write_csv([], tmp_path / "table.csv")
+    with pytest.raises(AnnotatorError, match="no curves"):
+        draw_curves([], tmp_path / "curves.png")
+    with pytest.raises(AnnotatorError, match="not a folder"):
+        write_csv(ROWS, tmp_path / "no" / "table.csv")
+    with pytest.raises(AnnotatorError, match="not a folder"):
+        draw_curves(CURVES, tmp_path / "no" / "curves.png")
+    assert list(tmp_path.iterdir()) == []

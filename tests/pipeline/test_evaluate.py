@@ -41,6 +41,7 @@ def answer(project: Project, seed: int, grid: str, words: Words, **more: Any) ->
     tokens = more.pop("tokens", {})
     params = {"grid": grid, "samples": 1, "combine": "avg", "filter": "percentile"} | more
     pack = params.pop("pack", "p")
+    replies = params.pop("replies", {})
     with project.write("runs", "proposals") as db:
         run = store.start_run(db, "propose", pack=pack, params=params, seed=seed)
         for file, of_file in words.items():
@@ -53,7 +54,8 @@ def answer(project: Project, seed: int, grid: str, words: Words, **more: Any) ->
                 )
                 for crop, sample, (word, wordnet_id), p in of_file
             ]
-            store.add_run_images(db, run, [(queries.find_image(db, file).id, None, said)])
+            image = queries.find_image(db, file).id
+            store.add_run_images(db, run, [(image, None, said)], {image: replies.get(file, [])})
         store.finish_run(db, run, "done")
     return run
 
@@ -240,16 +242,38 @@ def test_seeds_give_means_and_deviations(photos: Project, truth: Path) -> None:
 
 
 def test_a_model_that_talks_needs_a_run_for_each_grid(photos: Project, truth: Path) -> None:
-    run = answer(photos, 0, "sgc", {"0.jpg": [("whole", 0, TABBY, 0.9)]})
-    with photos.write("runs") as db:
-        db.execute(
-            "INSERT INTO replies (run_id, image_id, crop, sample, text) "
-            "SELECT ?, id, 'whole', 0, 'tabby' FROM images WHERE path = '0.jpg'",
-            (run,),
-        )
+    said: Words = {"0.jpg": [("whole", 0, TABBY, 0.9)]}
+    answer(photos, 0, "sgc", said, replies={"0.jpg": [store.ReplyRow("whole", 0, "tabby")]})
     assert [row["Method"] for row in ablation_table(photos, truth)] == ["SGC"]
     with pytest.raises(AnnotatorError, match="grid none are stored"):
         vocabulary_table(photos, truth, ["none"])
+
+
+def test_a_sample_that_could_not_be_read_was_a_look_all_the_same(
+    photos: Project, truth: Path
+) -> None:
+    # The beagle is said in all 4 samples of one image, tabby in 1 of 4 of each of the other two.
+    words: Words = {
+        "0.jpg": [("whole", 0, TABBY, None)],
+        "1.jpg": [("whole", sample, BEAGLE, None) for sample in range(4)],
+        "2.jpg": [("whole", 0, TABBY, None)],
+    }
+    replies = {
+        file: [store.ReplyRow("whole", sample, "?", "no list") for sample in range(4)]
+        for file in words
+    }
+    answer(photos, 0, "none", words, samples=4, replies=replies)
+    # beagle 4/4 yes; tabby 1/4 yes on one image and no on the other: (1/3, 1), (2/3, 2/3).
+    area = 1 / 3 * 1 + 1 / 3 * (1 + 2 / 3) / 2
+    for row in tags_table(photos, truth):
+        assert row["AUC unmapped"] == pytest.approx(100 * area)
+
+
+def test_precision_over_the_labels_there_are(sgc: Project, truth: Path) -> None:
+    (of_k,) = vocabulary_table(sgc, truth, ["none"], ["fixed"])
+    (of_labels,) = vocabulary_table(sgc, truth, ["none"], ["fixed"], over="labels")
+    # tabby and umbrella, at K = 3.
+    assert (of_k["P"], of_labels["P"]) == (pytest.approx(100 / 3), 50.0)
 
 
 def test_classes_that_no_image_shows_are_counted_apart(sgc: Project, tmp_path: Path) -> None:

@@ -175,9 +175,8 @@ def written(tokenizer: Any, tokens: Sequence[int]) -> tuple[str, list[tuple[int,
     waiting: list[int] = []
     for i in range(len(tokens)):
         part = parts[i + 1]
-        same = shared(part, whole)
-        reached = max(at, same)
-        if reached == at and part not in (parts[i], whole[:at]):
+        reached = max(at, shared(part, whole))
+        if reached == at and len(part) > at:
             waiting.append(i)  # bytes of a letter that is not whole yet
         elif reached > at:
             for earlier in waiting:
@@ -188,11 +187,10 @@ def written(tokenizer: Any, tokens: Sequence[int]) -> tuple[str, list[tuple[int,
     return whole, spans
 
 
-def shared(one: str, other: str) -> int:
-    """Letters that two texts begin with together."""
-    if other.startswith(one):
-        return len(one)
-    return next(i for i in range(len(one)) if not other.startswith(one[: i + 1]))
+def shared(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """Letters, or tokens, that two texts begin with together."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def text_of(tokenizer: Any, tokens: Sequence[int]) -> str:

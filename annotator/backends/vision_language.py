@@ -157,15 +157,15 @@ class VisionLanguageTagger:
             replies = generation.generate(self._model, self._tokenizer, inputs, sampling, keys)
         except AnnotatorError:
             raise
-        except torch.OutOfMemoryError as error:
+        except Exception as error:  # a processor or a model that does not fit its weights
+            if not pretrained.is_out_of_memory(error):
+                raise AnnotatorError(
+                    f"The model in {self._folder} cannot answer "
+                    f"({pretrained.reason(error)}): get its files again or choose another model."
+                ) from error
             if len(keys) == 1:
                 raise pretrained.out_of_memory(self._name) from error
             replies = None
-        except Exception as error:  # a processor or a model that does not fit its weights
-            raise AnnotatorError(
-                f"The model in {self._folder} cannot answer "
-                f"({pretrained.reason(error)}): get its files again or choose another model."
-            ) from error
         if replies is None:
             # Outside of the handler: its traceback held on to the tensors.
             torch.cuda.empty_cache()

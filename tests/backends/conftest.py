@@ -1,7 +1,9 @@
-"""The starter pack, loaded once, and real photographs that pip installed."""
+"""The starter pack, loaded once, real photographs that pip installed, and tiny random models."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,9 @@ from numpy.typing import NDArray
 
 from annotator.backends.registry import Pack, load_pack
 from annotator.core import images
+
+# For tiny_models, which the benchmarks use too.
+sys.path.insert(0, str(Path(__file__).parent))
 
 Photo = NDArray[np.uint8]
 
@@ -44,3 +49,31 @@ def coffee() -> Photo:
 def china() -> Photo:
     """A tower of the Summer Palace, 427x640, sky and trees around."""
     return _photo("sklearn", "datasets", "images", "china.jpg")
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny random model by its name in tiny_models.MODELS, made once."""
+    from tiny_models import MODELS
+
+    home = tmp_path_factory.mktemp("models")
+
+    def made(name: str) -> Path:
+        if not (home / name).is_dir():
+            MODELS[name](home / name)
+        return home / name
+
+    return made
+
+
+def _devices() -> list[str]:
+    import torch
+
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+
+
+@pytest.fixture(params=_devices())
+def on(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every device there is, one test each."""
+    monkeypatch.setenv("ANNOTATOR_DEVICE", request.param)
+    return str(request.param)

@@ -1,4 +1,5 @@
-"""Asks a Tagger what is on the images, and keeps every answer.
+"""Asks a Tagger what is on the images, and keeps every answer: what a model that talks replied
+word for word, and the labels that were read out of it.
 
 Threads decode, crop and shrink the images ahead of the network; crops of several images share a
 batch. What is finished is written a few times a second, each time in one transaction together
@@ -10,16 +11,17 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-from annotator.backends.protocols import Pixels, PreparingTagger, Sampling, Tagger
+from annotator.backends.protocols import Metered, Pixels, PreparingTagger, Tagger, TextEmbedder
 from annotator.core import images, scoring
 from annotator.core.errors import AnnotatorError
 from annotator.core.paths import there
-from annotator.core.records import Crop, Failure, Image, Progress, Proposed
+from annotator.core.records import Crop, Failure, Image, Progress, Proposed, Run, Usage
 from annotator.pipeline import runs, vocabulary
 from annotator.pipeline.ahead import ahead
+from annotator.pipeline.asking import Asking, HasPrompts, seed, settle
 from annotator.pipeline.files import failure, image_path, require_folder
 from annotator.pipeline.options import ProposeOptions, vocabulary_options
 from annotator.pipeline.pages import Pace, readable_images
@@ -30,15 +32,16 @@ from annotator.project.project import Project
 WRITE_BATCH = 64
 
 
-class HasTagger(Protocol):
+class HasTagger(HasPrompts, Protocol):
     """What is asked of a pack here."""
 
-    @property
-    def name(self) -> str: ...
+    def has(self, role: str) -> bool: ...
 
-    def models(self) -> dict[str, str]: ...
+    def model_id(self, role: str) -> str: ...
 
     def tagger(self) -> Tagger: ...
+
+    def embedder(self) -> TextEmbedder: ...
 
 
 @dataclass(slots=True)
@@ -49,8 +52,40 @@ class _Job:
     crops: tuple[tuple[str, Pixels], ...] = ()
     failed: Failure | None = None
     gone: bool = False
+    content: str = ""
     said: list[store.Said] = field(default_factory=list)
+    replies: list[store.ReplyRow] = field(default_factory=list)
     open: int = 0
+
+
+@dataclass(slots=True)
+class _Told:
+    """What was written of the answers of models that talk."""
+
+    replies: int = 0
+    unreadable: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+
+class _Meter:
+    """What a model's answers took since the last time it was read."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        self._model = tagger if isinstance(tagger, Metered) else None
+        self._before = self._model.usage() if self._model else Usage()
+
+    def read(self) -> Usage:
+        if self._model is None:
+            return Usage()
+        now, before = self._model.usage(), self._before
+        self._before = now
+        return Usage(
+            now.requests - before.requests,
+            now.retries - before.retries,
+            now.prompt_tokens - before.prompt_tokens,
+            now.completion_tokens - before.completion_tokens,
+            None if now.cost is None else now.cost - (before.cost or 0.0),
+        )
 
 
 def propose(
@@ -62,28 +97,39 @@ def propose(
     again it goes on where it stopped, and looks at files that are new or whose content changed;
     everything else counts as ``skipped``. A file that does not decode is a Failure, and is listed
     as unreadable from then on; one that is not there is only a Failure. Closing the generator
-    cancels: what is written stays. The last Progress has ``done``, ``failed``, ``seconds``,
-    ``run``, ``skipped``, ``images_per_second``, ``synsets``, ``tags``. Raises AnnotatorError when
-    the folder is gone, there is nothing to look at, or the model cannot answer.
+    cancels: what is written stays. Another pack, or other options, on the same project keep apart:
+    what each said stays, and the tags are made of what was asked for last, also when it had said
+    it all before (``runs.chosen``).
+
+    The last Progress has ``done``, ``failed``, ``seconds``, ``run``, ``skipped``,
+    ``images_per_second``, ``synsets``, ``tags``, and of models that talk what this call wrote:
+    ``replies``, ``unreadable_replies`` of them (all of them, when the model says nothing usable:
+    the run ends well, the replies can be read) and ``usage`` as a dict. Raises AnnotatorError when
+    the folder is gone, there is nothing to look at, the pack cannot be asked like that, or the
+    model cannot answer.
     """
     start = time.monotonic()
-    options = options or ProposeOptions()
+    asking = settle(pack, options or ProposeOptions())
+    options = asking.options
     require_folder(project)
     plan = runs.Plan(
         "propose",
         pack.name,
-        {"tagger": pack.models()["tagger"]},
-        options.identity,
-        options.params,
+        {"tagger": pack.model_id("tagger")},
+        asking.identity,
+        asking.params,
         options.seed,
     )
     ids = runs.readable_ids(project, options.limit)
-    to_tag = _to_tag(project, options)
+    with project.read() as db:
+        last = queries.last_run(db, "propose")
     began = runs.begin(project, plan, ids, repeat=False)
+    to_tag = _to_tag(project, last, plan, began.skipped)
     pace = Pace("propose", len(ids))
     pace.step(count=began.skipped)
+    told = _Told()
     if began.pending:
-        yield from _run(project, began, pack, options, pace)
+        yield from _run(project, began, pack, asking, pace, told)
     seconds = time.monotonic() - start
     looked = pace.done - began.skipped
     made: dict[str, Any] = {}
@@ -99,19 +145,24 @@ def propose(
         images_per_second=looked / seconds if seconds > 0 else 0.0,
         synsets=made["synsets"],
         tags=made["tags"],
+        replies=told.replies,
+        unreadable_replies=told.unreadable,
+        usage=asdict(told.usage),
     )
 
 
-def _to_tag(project: Project, options: ProposeOptions) -> list[int] | None:
-    """Images whose tags are to be made anew at the end: all (None), unless the last run ended well
-    with the same filters. The images of this run get theirs while it goes on, so what is left is
-    those that became unreadable: they lose theirs when their content changed."""
+def _to_tag(project: Project, last: Run | None, plan: runs.Plan, skipped: int) -> list[int] | None:
+    """Images whose tags are to be made anew at the end: all (None), unless the run before ended
+    well with the same filters, and asked the same if something was ``skipped``. The images of this
+    run get theirs while it goes on, so what is left is those that became unreadable: they lose
+    theirs when their content changed."""
+    if last is not None and (
+        last.status != "done"
+        or vocabulary_options(last.params) != vocabulary_options(plan.params)
+        or (skipped and not runs.is_equal(last, plan))
+    ):
+        return None
     with project.read() as db:
-        last = queries.last_run(db, "propose")
-        if last is not None and (
-            last.status != "done" or vocabulary_options(last.params) != options.vocabulary
-        ):
-            return None
         return queries.image_ids(db, status="unreadable")
 
 
@@ -119,33 +170,49 @@ def _run(
     project: Project,
     began: runs.Began,
     pack: HasTagger,
-    options: ProposeOptions,
+    asking: Asking,
     pace: Pace,
+    told: _Told,
 ) -> Iterator[Progress]:
-    grouper = vocabulary.Grouper(options.vocabulary)
+    grouper = vocabulary.Grouper(asking.options.vocabulary)
     batch: list[_Job] = []
     with vocabulary.ranking(project), runs.finishing(project, began.run):
         yield pace.progress()
-        for job in _answered(project, pack.tagger(), began.pending, options):
-            if job.gone:
-                require_folder(project)
-            batch.append(job)
-            pace.step(job.failed)
-            if len(batch) >= WRITE_BATCH or pace.due():
-                _write(project, began.run, batch, grouper)
-                batch = []
-                yield pace.progress(job.image.path)
-        if batch:
-            _write(project, began.run, batch, grouper)
+        tagger = pack.tagger()
+        meter = _Meter(tagger)
+        try:
+            for job in _answered(project, tagger, began.pending, asking):
+                if job.gone:
+                    require_folder(project)
+                batch.append(job)
+                pace.step(job.failed)
+                if len(batch) >= WRITE_BATCH or pace.due():
+                    _write(project, began.run, batch, grouper, meter, told)
+                    batch = []
+                    yield pace.progress(job.image.path)
+        finally:
+            # Also when a later image could not be asked: what was answered may have been paid.
+            _write(project, began.run, batch, grouper, meter, told)
     yield pace.progress()
 
 
-def _write(project: Project, run: int, batch: Sequence[_Job], grouper: vocabulary.Grouper) -> None:
-    """One transaction: proposals, that their images are done, and the tags that follow.
+def _write(
+    project: Project,
+    run: int,
+    batch: Sequence[_Job],
+    grouper: vocabulary.Grouper,
+    meter: _Meter,
+    told: _Told,
+) -> None:
+    """One transaction: replies, proposals, that their images are done, what they took, and the
+    tags that follow.
 
     A file that is not there is left to the next scan: its disk may only be disconnected.
     """
     batch = [job for job in batch if not job.gone]
+    took = meter.read()
+    if not batch and took == Usage():
+        return
     with project.write("images", "runs", "proposals", "synsets", "tags") as db:
         for job in batch:
             if job.failed is not None:
@@ -154,32 +221,43 @@ def _write(project: Project, run: int, batch: Sequence[_Job], grouper: vocabular
             db,
             run,
             [(job.image.id, job.failed.reason if job.failed else None, job.said) for job in batch],
+            {job.image.id: job.replies for job in batch},
         )
+        if took != Usage():
+            store.add_usage(db, run, took)
         grouper.tag(db, [job.image.id for job in batch if job.failed is None])
+    replies = [reply for job in batch for reply in job.replies]
+    told.replies += len(replies)
+    told.unreadable += sum(reply.failure is not None for reply in replies)
+    told.usage += took
 
 
 def _answered(
-    project: Project, tagger: Tagger, pending: Sequence[int], options: ProposeOptions
+    project: Project, tagger: Tagger, pending: Sequence[int], asking: Asking
 ) -> Iterator[_Job]:
     """The images with what was said of them, each when its last crop was answered."""
     preparing = tagger if isinstance(tagger, PreparingTagger) else None
     size = max(1, tagger.batch)
+    crops = asking.options.crops
 
     def decode(image: Image) -> _Job:
+        path = image_path(project, image)
         try:
-            pixels = images.load(image_path(project, image))
+            pixels = images.load(path)
+            # A scan knows it; of a file that was not scanned since it changed, nobody does.
+            content = image.hash or (images.content_hash(path) if asking.talks else "")
         except images.ImageUnreadable as error:
             gone = not there(error.path)
             return _Job(image, failed=failure(image, error), gone=gone)
         parts = []
-        for crop in options.crops:
+        for crop in crops:
             part = _cut(pixels, crop)
             # A small copy: the whole image must not stay in memory while it waits.
             parts.append((crop.name, preparing.prepare(part) if preparing else part))
-        return _Job(image, tuple(parts))
+        return _Job(image, tuple(parts), content=content)
 
     # Prepared crops are small, so two batches of them may wait; whole images are not.
-    depth = max(8, 2 * size // len(options.crops)) if preparing else 4
+    depth = max(8, 2 * size // len(crops)) if preparing else 4
     waiting: deque[tuple[_Job, str, Pixels]] = deque()
     for job in ahead(decode, readable_images(project, pending), depth):
         if job.failed is not None:
@@ -189,20 +267,22 @@ def _answered(
         waiting.extend((job, name, pixels) for name, pixels in job.crops)
         job.crops = ()
         while len(waiting) >= size:
-            yield from _ask(tagger, preparing, [waiting.popleft() for _ in range(size)], options)
+            yield from _ask(tagger, preparing, [waiting.popleft() for _ in range(size)], asking)
     while waiting:
         some = [waiting.popleft() for _ in range(min(size, len(waiting)))]
-        yield from _ask(tagger, preparing, some, options)
+        yield from _ask(tagger, preparing, some, asking)
 
 
 def _ask(
     tagger: Tagger,
     preparing: PreparingTagger | None,
     crops: Sequence[tuple[_Job, str, Pixels]],
-    options: ProposeOptions,
+    asking: Asking,
 ) -> Iterator[_Job]:
+    options = asking.options
+    seeds = [seed(options.seed, job.content, crop) for job, crop, _ in crops]
     ask = preparing.answer if preparing else tagger.propose
-    answers = ask([pixels for _, _, pixels in crops], options.prompt, Sampling(top=options.top))
+    answers = ask([pixels for _, _, pixels in crops], options.prompt, asking.sampling(seeds))
     if len(answers) != len(crops):
         raise AnnotatorError(
             f"The model {tagger.id} answered {len(answers)} of {len(crops)} images: its adapter "
@@ -210,10 +290,18 @@ def _ask(
         )
     for (job, crop, _), samples in zip(crops, answers, strict=True):
         for number, sample in enumerate(samples):
-            job.said.extend(_said(one, crop, number, options) for one in sample.labels)
+            job.said.extend(_said(one, crop, number, options) for one in _once(sample.labels))
+            if asking.talks:
+                text = store.storable(sample.text)
+                job.replies.append(store.ReplyRow(crop, number, text, sample.failure))
         job.open -= 1
         if job.open == 0:
             yield job
+
+
+def _once(labels: Sequence[Proposed]) -> list[Proposed]:
+    """Labels of one sample, a repetition left out."""
+    return list({(one.text, one.wordnet_id): one for one in reversed(labels)}.values())[::-1]
 
 
 def _said(proposed: Proposed, crop: str, sample: int, options: ProposeOptions) -> store.Said:

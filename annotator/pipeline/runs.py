@@ -150,8 +150,18 @@ def alike(run: Run, other: Run) -> bool:
 
 
 def chosen(db: Connection) -> list[int]:
-    """The propose run that was asked for last and all that are alike: what they said is what an
-    image's tags are made of, wherever one of them has looked at it. To run one pack after another
-    and then the first one again brings the first one's tags back, without asking it anew."""
-    of_kind = [run for run in queries.runs(db) if run.kind == "propose"]
-    return [run.id for run in of_kind if alike(run, of_kind[0])]
+    """The propose runs, what was asked for last at the end; those that are alike together. An
+    image's tags are made of what the last one of them said that has looked at it: to run one pack
+    after another and then the first one again brings the first one's tags back, without asking
+    it anew."""
+    groups: list[list[Run]] = []
+    for run in queries.runs(db):  # the newest first
+        if run.kind != "propose":
+            continue
+        for group in groups:
+            if alike(group[0], run):
+                group.append(run)
+                break
+        else:
+            groups.append([run])
+    return [run.id for group in reversed(groups) for run in reversed(group)]

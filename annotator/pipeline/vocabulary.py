@@ -36,9 +36,9 @@ def build(
 
     ``options``: the filters; without them those of the last propose run. ``image_ids``: only their
     tags are made anew, the ranking and the tree always are. Each image counts with what was asked
-    for last (``runs.chosen``), and with its newest run where that has not looked at it. Doing it
-    twice changes nothing. The last Progress has ``synsets``, ``inner`` and ``tags`` of the
-    project, ``dropped`` tags of the images that were done, and ``seconds``.
+    for last of those that looked at it (``runs.chosen``). Doing it twice changes nothing. The last
+    Progress has ``synsets``, ``inner`` and ``tags`` of the project, ``dropped`` tags of the images
+    that were done, and ``seconds``.
     """
     start = time.monotonic()
     with project.read() as db:
@@ -123,7 +123,7 @@ class Grouper:
         run_of: dict[int, int] = {}
         if self._chosen is None:
             self._chosen = runs.chosen(db)
-        for row in queries_pipeline.image_proposals(db, image_ids, first=self._chosen):
+        for row in queries_pipeline.image_proposals(db, image_ids, order=self._chosen):
             if row.label_id not in self._synsets:
                 self._group(db)
             said.setdefault(row.image_id, []).append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from annotator.project.words import word_key
@@ -12,9 +12,6 @@ from annotator.project.words import word_key
 # A run has done an image while the content is what it was then; before a scan has read it (or
 # read it again) that is not known, and it counts as the same.
 _SAME = "(r.hash IS NULL OR i.hash IS NULL OR r.hash = i.hash)"
-
-#: More than there are runs.
-_MANY = 2**40
 
 
 class SaidOf(NamedTuple):
@@ -68,28 +65,28 @@ def stale_images(db: sqlite3.Connection, run_id: int) -> int:
 def image_proposals(
     db: sqlite3.Connection,
     image_ids: Sequence[int],
-    run_ids: Sequence[int] | None = None,
-    first: Sequence[int] = (),
+    run_ids: Iterable[int] | None = None,
+    *,
+    order: Sequence[int] | None = None,
 ) -> Iterator[SaidOf]:
     """What was said of these images, in order of image and as it was said: of each image only
-    by the newest propose run (of ``run_ids``) that has done it; by one of ``first`` before all
-    others."""
+    by the newest propose run (of ``run_ids``) that has done it, or by the last one of ``order``
+    that has."""
+    if order is None and run_ids is None:
+        run_ids = [row[0] for row in db.execute("SELECT id FROM runs WHERE kind = 'propose'")]
+    if order is None:
+        order = sorted(run_ids or ())
     rows = db.execute(
-        "WITH newest AS (SELECT r.image_id, max(r.run_id + "
-        f"(r.run_id IN (SELECT value FROM json_each(?3))) * {_MANY}) % {_MANY} AS run_id "
-        "FROM run_images r "
-        "JOIN images i ON i.id = r.image_id JOIN runs u ON u.id = r.run_id "
-        "WHERE r.image_id IN (SELECT value FROM json_each(?1)) AND u.kind = 'propose' "
-        "AND (?2 IS NULL OR r.run_id IN (SELECT value FROM json_each(?2))) "
+        "WITH ordered AS MATERIALIZED (SELECT key AS place, value AS id FROM json_each(?2)), "
+        # SQLite takes the other columns from the row that has the maximum.
+        "best AS (SELECT r.image_id, r.run_id, max(o.place) FROM run_images r "
+        "JOIN ordered o ON o.id = r.run_id JOIN images i ON i.id = r.image_id "
+        "WHERE r.image_id IN (SELECT value FROM json_each(?1)) "
         f"AND r.error IS NULL AND {_SAME} GROUP BY r.image_id) "
         "SELECT p.image_id, p.run_id, p.label_id, p.crop, p.sample, p.probability "
-        "FROM newest n JOIN proposals p ON p.image_id = n.image_id AND p.run_id = n.run_id "
+        "FROM best n JOIN proposals p ON p.image_id = n.image_id AND p.run_id = n.run_id "
         "ORDER BY p.image_id, p.id",
-        (
-            json.dumps(list(image_ids)),
-            None if run_ids is None else json.dumps(list(run_ids)),
-            json.dumps(list(first)),
-        ),
+        (json.dumps(list(image_ids)), json.dumps(list(order))),
     )
     return map(SaidOf._make, rows)
 

@@ -38,10 +38,13 @@ class Tagger:
                          Proposed(f"shade {int(i.mean()) // 16}", (0.5,))))] for i in images]
 
 class Pack:
-    name = "mean"
+    name, talks, prompts = "mean", False, ()
 
-    def models(self):
-        return {"tagger": "mean@1"}
+    def model_id(self, role):
+        return "mean@1"
+
+    def has(self, role):
+        return role == "tagger"
 
     def tagger(self):
         return Tagger()

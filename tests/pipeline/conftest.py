@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image as PilImage
 
-from annotator.backends.protocols import Floats, MaskCandidate, Pixels, Sampling, TagText
-from annotator.core.records import Answer, Progress, Proposed
+from annotator.backends.manifest import Prompt
+from annotator.backends.protocols import (
+    Floats,
+    MaskCandidate,
+    Pixels,
+    Sampling,
+    TagText,
+    TextEmbedder,
+)
+from annotator.core.errors import AnnotatorError
+from annotator.core.records import Answer, Progress, Proposed, Usage
 from annotator.project.project import Project
 
 #: What the colour models call red, green and blue.
@@ -39,6 +48,64 @@ class ColourTagger:
         shares = sums / max(sums.sum(), 1.0)
         order = sorted(range(3), key=lambda i: -shares[i])
         return [Proposed(THINGS[i][0], (float(shares[i]),), THINGS[i][1]) for i in order]
+
+
+class Echo:
+    """A tagger that talks. Its replies say what is asked of it, image by image and sample by
+    sample; every third reply is a refusal. Counts what that takes, as a server does."""
+
+    def __init__(self, batch: int = 4, reply: Callable[[int, int], Answer] | None = None) -> None:
+        self.batch = batch
+        self.id = "echo@1"
+        self.calls: list[tuple[int, str, Sampling]] = []
+        self.reply = reply or self._reply
+        self._usage = Usage()
+
+    def propose(
+        self, images: Sequence[Pixels], prompt: str, sampling: Sampling
+    ) -> list[list[Answer]]:
+        self.calls.append((len(images), prompt, sampling))
+        assert len(sampling.seeds) == len(images)
+        asked = len(images) * sampling.samples
+        self._usage += Usage(asked, 0, 10 * asked, asked, 0.5 * asked)
+        return [[self.reply(s, i) for i in range(sampling.samples)] for s in sampling.seeds]
+
+    def usage(self) -> Usage:
+        return self._usage
+
+    def _reply(self, seed: int, sample: int) -> Answer:
+        if sample % 3 == 2:
+            return Answer((), f"I will not say {seed}.", "the reply refuses to answer")
+        thing = THINGS[(seed + sample) % 3][0]
+        return Answer(
+            (Proposed(thing, (0.5, 0.25)), Proposed("photo", (0.1,))), f"['{thing}', 'photo']"
+        )
+
+
+class EchoPack:
+    """A pack whose tagger talks."""
+
+    talks = True
+    prompts = (
+        Prompt("labels", "List what is there.", "list", "You said {labels}. List it again."),
+        Prompt("caption", "Describe it.", "caption"),
+    )
+
+    def __init__(self, name: str = "echo", batch: int = 4, **more: Any) -> None:
+        self.name = name
+        self._tagger = Echo(batch, **more)
+
+    def has(self, role: str) -> bool:
+        return role == "tagger"
+
+    def model_id(self, role: str) -> str:
+        return {"tagger": "echo@1"}[role]
+
+    def tagger(self) -> Echo:
+        return self._tagger
+
+    def embedder(self) -> TextEmbedder:
+        raise AnnotatorError(f"The pack {self.name} has no embedder.")
 
 
 class ColourGrounder:
@@ -79,12 +146,26 @@ class PlainRefiner:
 
 
 class ColourPack:
+    """A pack whose tagger does not talk."""
+
+    talks = False
+    prompts: tuple[Prompt, ...] = ()
+
     def __init__(self, batch: int = 4) -> None:
         self.name = "colours"
         self._tagger, self._grounder = ColourTagger(batch), ColourGrounder()
 
     def models(self) -> dict[str, str]:
         return {"tagger": "colours@1", "grounder": "colour-cells@1", "refiner": "plain"}
+
+    def model_id(self, role: str) -> str:
+        return self.models()[role]
+
+    def has(self, role: str) -> bool:
+        return role in self.models()
+
+    def embedder(self) -> TextEmbedder:
+        raise AnnotatorError("The pack colours has no embedder.")
 
     def tagger(self) -> ColourTagger:
         return self._tagger
@@ -148,3 +229,9 @@ def finish() -> Callable[[Iterator[Progress]], dict[str, Any]]:
 @pytest.fixture
 def pack() -> ColourPack:
     return ColourPack()
+
+
+@pytest.fixture
+def talking() -> Callable[..., EchoPack]:
+    """talking(name="echo", batch=4, reply=None): a pack whose tagger talks."""
+    return EchoPack

@@ -116,9 +116,14 @@ def test_a_tagger_that_prepares_gets_what_it_prepared(ten: Project, finish: Fini
 
     class Pack:
         name = "preparing"
+        talks = False
+        prompts = ()
 
-        def models(self) -> dict[str, str]:
-            return {"tagger": "preparing@1"}
+        def model_id(self, role: str) -> str:
+            return {"tagger": "preparing@1"}[role]
+
+        def has(self, role: str) -> bool:
+            return role == "tagger"
 
         def tagger(self) -> Preparing:
             return Preparing()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -74,7 +75,7 @@ class Truth:
 
 def read_truth(path: Path, files: Path | None = None) -> Truth:
     """The truth of a CSV with columns "wnid" or "name", and "file" (one row for each class of a
-    file), or of a class list ``id:name,synonym,...``.
+    file), or of a class list ``id:name,synonym,...``. A name "bat (animal)" stands for "bat" too.
 
     ``files``: a CSV that says which classes the files show, for a truth that does not; what it
     names and the truth does not have is left out. Raises AnnotatorError.
@@ -110,8 +111,14 @@ def _read(path: Path) -> tuple[Truth, list[Key]]:
         raise AnnotatorError(f"{path} is not a list of classes: {error}.") from error
     if not names:
         raise AnnotatorError(f"{path} names no classes.")
-    keys = [[normalise(name) for name in of_class] for of_class in names]
-    return Truth(tuple(map(frozenset, keys))), [of_class[0] for of_class in keys]
+    keys = [[key for name in of_class for key in _words(name)] for of_class in names]
+    return Truth(tuple(map(frozenset, keys))), ["".join(of_class[:1]) for of_class in keys]
+
+
+def _words(name: str) -> list[Key]:
+    """A name as it is written, and without what says which meaning it has: "bat (animal)"."""
+    plain = re.sub(r"\s*\([^()]*\)\s*$", "", name)
+    return list(dict.fromkeys(key for key in (normalise(name), normalise(plain)) if key))
 
 
 def _from_csv(path: Path, rows: Sequence[Mapping[str, str | None]]) -> tuple[Truth, list[Key]]:
@@ -120,15 +127,15 @@ def _from_csv(path: Path, rows: Sequence[Mapping[str, str | None]]) -> tuple[Tru
     index_of: dict[Key, int] = {}
     net = wordnet()
     for row in rows:
-        name = normalise(row.get("name") or "")
-        key = (row.get("wnid") or "").strip() or name
+        written = _words(row.get("name") or "")
+        key = (row.get("wnid") or "").strip() or "".join(written[:1])
         if not key:
             raise AnnotatorError(f"{path} needs a wnid or a name in every row.")
         index = index_of.setdefault(key, len(index_of))
         words = names.setdefault(key, {key})
         if key in net:
             words.update(normalise(lemma) for lemma in net.lemmas(key))
-        words.update([name] if name else [])
+        words.update(written)
         if row.get("file"):
             of_file.setdefault(str(row["file"]), set()).add(index)
     if not names:

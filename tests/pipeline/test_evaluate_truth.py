@@ -30,6 +30,15 @@ def test_a_class_list_is_named_by_any_of_its_words(classes: Path) -> None:
     assert truth.as_named([SOFA, "couch"], of=[1]) == [set()]
 
 
+def test_a_meaning_in_brackets_is_not_part_of_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "lvis.txt"
+    path.write_text("1:bat (animal)\n2:baseball bat,bat (sports)\n3:(odd)\n")
+    truth = read_truth(path)
+    assert truth.named_by("bat") == {0, 1}
+    assert truth.named_by("baseball bat") == {1}
+    assert truth.named_by("odd") == {2}
+
+
 def test_an_id_names_its_own_class_and_a_word_all_that_have_it(tmp_path: Path) -> None:
     path = tmp_path / "truth.csv"
     path.write_text(f"file,wnid,name\na.jpg,{CRANE_BIRD},\nb.jpg,{CRANE_MACHINE},hoist\n")

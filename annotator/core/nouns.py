@@ -150,9 +150,7 @@ def _belongs(word: str, before: str, after: str, after_noun: bool) -> bool:
             and before not in ("to", "it", "they", "he", "she")
             and after not in DETERMINERS
         )
-    if word.endswith("ly") and not _shows(word):
-        return False
-    return True
+    return not (word.endswith("ly") and not _shows(word))
 
 
 def _phrase(chunk: list[_Word], led: bool) -> Iterator[tuple[int, int]]:

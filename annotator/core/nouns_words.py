@@ -12,38 +12,39 @@ DETERMINERS = words_of("""
 """)
 #: How many or how much: they end a phrase and stay out of the next one.
 QUANTITIES = words_of("""
-    half whole entire more most much less least enough first second third last next same only
-    own
+    half whole entire more most much less least enough first second third last next same only own
 """)
 #: Words of grammar end a phrase.
 GRAMMAR = words_of("""
     about above across after against along alongside amid amidst among amongst around as at atop
-    away back-to-back because before behind below beneath beside besides between beyond but by
-    despite down during except for from in inside into like near nearby of off on onto opposite
-    out outside over past per since than through throughout till to together toward towards
-    under underneath until up upon via while with within without and or nor so yet if when where
-    which who whom whose what why how there here it he she they we you i me him them us himself
-    herself itself themselves is are was were be been being am has have had having do does did
-    doing can't could will would shall should may might must not n't very too also just still
-    quite rather really almost even ever never always often again then now perhaps maybe
-    apparently something someone anything anyone everything everyone nothing nobody somewhere s
-    t etc such ahead apart aside forward forwards backward backwards upward upwards downward
-    downwards outdoors indoors overhead alone ready able visible available present else well
-    upside close high low far else's """) #: Nouns that name point at. NO_THINGS = words_of("""
+    away because before behind below beneath beside besides between beyond but by despite down
+    during except for from in inside into like near nearby of off on onto opposite out outside over
+    past per since than through throughout till to together toward towards under underneath until
+    up upon via while with within without and or nor so yet if when where which who whom whose what
+    why how there here it he she they we you i me him them us himself herself itself themselves is
+    are was were be been being am has have had having do does did doing can't could will would
+    shall should may might must not n't very too also just still quite rather really almost even
+    ever never always often again then now perhaps maybe apparently something someone anything
+    anyone everything everyone nothing nobody somewhere s t etc such ahead apart aside forward
+    forwards backward backwards upward upwards downward downwards outdoors indoors overhead alone
+    ready able visible available present else well upside close high low far
+""")
+#: Nouns that name nothing to point at.
+NO_THINGS = words_of("""
     picture pictures image images photo photos photograph photographs photography shot shots
-    background backgrounds foreground side sides front back top bottom middle center centre
-    corner corners edge end ends left right couple couples group groups lot lots bunch kind
-    kinds type types sort sorts view views scene scenes setting close-up closeup variety number
-    numbers pair pairs piece pieces part parts area areas distance way ways day days time times
-    morning afternoon evening night air midair mid-air color colors colour colours style styles
-    other others one ones set sets series row rows collection array assortment mixture mix
-    amount plenty handful place places spot surroundings surrounding environment atmosphere
-    focus range space spaces thing things object objects item items stuff position direction
-    angle level height use form shape shapes line lines fashion sense feeling display show
-    detail details case event activity action game match moment year years season spring fall
-    winter summer weather sunlight daylight black-and-white caption description label list
-    labels overall north south east west rest nature front-view look looks appearance design
-    presence life world work play fun love interest contrast addition size order
+    background backgrounds foreground side sides front back top bottom middle center centre corner
+    corners edge end ends left right couple couples group groups lot lots bunch kind kinds type
+    types sort sorts view views scene scenes setting close-up closeup variety number numbers pair
+    pairs piece pieces part parts area areas distance way ways day days time times morning
+    afternoon evening night air midair mid-air color colors colour colours style styles others ones
+    set sets series row rows collection array assortment mixture mix amount plenty handful place
+    places spot surroundings surrounding environment atmosphere focus range space spaces thing
+    things object objects item items stuff position direction angle level height use form shape
+    shapes line lines fashion sense feeling display show detail details case event activity action
+    game match moment year years season spring fall winter summer weather sunlight daylight
+    black-and-white caption description label labels list overall north south east west rest point
+    nature look looks appearance design presence life world work play fun love interest contrast
+    addition size order
 """)
 #: Things one can point at, which WordNet lists as groups, signals, acts or times.
 THINGS = words_of("""
@@ -53,33 +54,31 @@ THINGS = words_of("""
 """)
 #: Words that describe, which WordNet lists as nouns too: they head no phrase.
 ADJECTIVES = words_of("""
-    black white red green blue yellow brown orange grey gray pink purple silver gold golden
-    beige tan dark bright pale big small large little huge tiny tall short long wide narrow old
-    young new elderly adult male female wooden empty full open closed public modern antique
-    vintage colorful colourful striped plaid floral dirty clean dry wet cold hot warm busy quiet
-    clear cloudy sunny snowy rainy grassy rocky sandy dusty foggy beautiful pretty cute happy
-    sad nice good fresh raw cooked ripe round square flat thick thin heavy soft hard sharp
-    smooth rough shiny calm residential urban rural local professional military double fluffy
-    furry hairy fat skinny blonde blond brunette bald asian european african american french
-    english italian german chinese japanese indian outdoor indoor upper lower rear main left
-    right
+    black white red green blue yellow brown orange grey gray pink purple silver gold golden beige
+    tan dark bright pale big small large little huge tiny tall short long wide narrow old young new
+    elderly adult male female wooden empty full open closed public modern antique vintage colorful
+    colourful striped plaid floral dirty clean dry wet cold hot warm busy quiet clear cloudy sunny
+    snowy rainy grassy rocky sandy dusty foggy beautiful pretty cute happy sad nice good fresh raw
+    cooked ripe round square flat thick thin heavy soft hard sharp smooth rough shiny calm
+    residential urban rural local professional military double fluffy furry hairy fat skinny blonde
+    blond brunette bald asian european african american french english italian german chinese
+    japanese indian outdoor indoor upper lower rear main
 """)
 #: Verbs of captions in the forms that are nouns too, and irregular ones.
 VERBS = words_of("""
-    stand stands sit sits ride rides walk walks run runs hold holds look looks watch watches
-    play plays jump jumps fly flies lie lies lay lays rest rests hang hangs eat eats drink
-    drinks wear wears carry carries lean leans pose poses cross crosses drive drives swim swims
-    skate skates ski skis surf surfs swing swings throw throws catch catches hit hits kick kicks
-    pull pulls push pushes cut cuts cook cooks prepare prepares serve serves sleep sleeps smile
-    smiles talk talks sell sells wait waits work works go goes come comes get gets take takes
-    make makes put puts show shows contain contains include includes feature features depict
-    depicts cover covers fill fills line lines face faces reach reaches lead leads pass passes
-    move moves travel travels float floats sail sails graze grazes feed feeds climb climbs
-    perform performs read reads use uses try tries appear appears seem seems overlook overlooks
-    surround surrounds see sees say says park parks gather gathers enjoy enjoys point points
-    turn turns stood sat rode ran held flew hung ate drank wore drove swam threw caught took
-    made went came captures capture displays adorn adorns creating create creates add adds give
-    gives
+    stand stands sit sits ride rides walk walks run runs hold holds look looks watch watches play
+    plays jump jumps fly flies lie lies lay lays rest rests hang hangs eat eats drink drinks wear
+    wears carry carries lean leans pose poses cross crosses drive drives swim swims skate skates
+    ski skis surf surfs swing swings throw throws catch catches hit hits kick kicks pull pulls push
+    pushes cut cuts cook cooks prepare prepares serve serves sleep sleeps smile smiles talk talks
+    sell sells wait waits work works go goes come comes get gets take takes make makes put puts
+    show shows contain contains include includes feature features depict depicts cover covers fill
+    fills line lines face faces reach reaches lead leads pass passes move moves travel travels
+    float floats sail sails graze grazes feed feeds climb climbs perform performs read reads use
+    uses try tries appear appears seem seems overlook overlooks surround surrounds see sees say
+    says park parks gather gathers enjoy enjoys point points turn turns stood sat rode ran held
+    flew lay hung ate drank wore drove swam threw caught took made went came capture captures
+    display displays adorn adorns create creates add adds give gives
 """)
 #: Irregular participles: they describe a noun that follows, else end a phrase.
 PARTICIPLES = words_of("""
@@ -89,8 +88,8 @@ PARTICIPLES = words_of("""
 """)
 #: Words in -ing that are things.
 NOUNS_LIKE_VERBS = words_of("""
-    building buildings painting paintings clothing ceiling railing awning string ring king wing
-    wings spring evening morning thing something anything nothing everything lightning wedding
-    crossing icing pudding stocking bedding carving drawing etching covering sling swing sibling
-    duckling dumpling dumplings offspring opening siding paving flooring scaffolding earring ceilings
-    rings railings strings drawings earrings  """)
+    building buildings painting paintings clothing ceiling ceilings railing railings awning string
+    strings ring rings king wing wings lightning wedding crossing icing pudding stocking bedding
+    carving drawing drawings etching covering sling swing sibling duckling dumpling dumplings
+    offspring opening siding paving flooring scaffolding earring earrings
+""")

@@ -18,7 +18,9 @@ _BASE = {"percentile": "BASE", "none": "NONE", "fixed": "TH", "both": "BOTH"}
 _SHORT = {"occurrence": "occ", "probability": "prob"}
 
 #: Columns whose numbers count something: their mean over seeds is rounded (table 4).
-COUNTS = ("#L", "FP")
+COUNTS = ("#L", "FP", "Images")
+#: Columns of the truth and the folder, which do not vary with the seed.
+FACTS = ("Images", "Unseen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,9 @@ def over_seeds(
         values = [one[column] for one in each]
         mean = math.fsum(values) / len(values)
         row[column] = round(mean) if column in COUNTS else mean
-        spread = math.fsum((one - mean) ** 2 for one in values) / (len(values) - 1)
-        row[f"{column} std"] = math.sqrt(spread)
+        if column not in FACTS:
+            spread = math.fsum((one - mean) ** 2 for one in values) / (len(values) - 1)
+            row[f"{column} std"] = math.sqrt(spread)
     return row | {"seeds": len(seeds)}
 
 

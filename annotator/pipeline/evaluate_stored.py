@@ -100,11 +100,11 @@ class Stored:
         """
         asked = self._require(grid)
         runs = {run.id: run for run in asked.runs[seed]}
-        crops = {crop.name for crop in CROPS_OF[grid]}
+        crops = [crop.name for crop in CROPS_OF[grid]]
         for start in range(0, len(self._ids), PAGE):
             page = self._ids[start : start + PAGE]
             paths = {image.id: image.path for image in queries.images(self._db, page)}
-            rows = queries_evaluate.image_tokens(self._db, page, list(runs))
+            rows = queries_evaluate.image_tokens(self._db, page, list(runs), crops)
             for image_id, of_image in groupby(rows, key=attrgetter("image_id")):
                 group = list(of_image)
                 run = runs[group[0].run_id]
@@ -112,7 +112,7 @@ class Stored:
                 more = asked.talks or any(row.sample for row in group)
                 samples = int(run.params.get("samples", 1)) if more else 1
                 found = scoring.image_scores(
-                    self._said(group, crops, run, options.combine),
+                    self._said(group, run, options.combine),
                     len(crops) * samples,
                     how=options.combine,
                     filter=options.filter,
@@ -123,11 +123,11 @@ class Stored:
                 yield paths[image_id], found
 
     def _said(
-        self, rows: Sequence[TokensOf], crops: set[str], run: Run, how: Combine
+        self, rows: Sequence[TokensOf], run: Run, how: Combine
     ) -> Iterator[scoring.Said[Key]]:
         stored = run.params.get("combine", "avg") == how
         for row in rows:
-            if row.label_id is None or row.crop not in crops:
+            if row.label_id is None:
                 continue
             tokens = [] if stored else json.loads(row.tokens)
             probability = scoring.combine(tokens, how) if tokens else row.probability

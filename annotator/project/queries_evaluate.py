@@ -22,10 +22,13 @@ class TokensOf(NamedTuple):
 
 
 def image_tokens(
-    db: sqlite3.Connection, image_ids: Sequence[int], run_ids: Sequence[int]
+    db: sqlite3.Connection,
+    image_ids: Sequence[int],
+    run_ids: Sequence[int],
+    crops: Sequence[str],
 ) -> Iterator[TokensOf]:
-    """What these runs said of these images, in order of image and as it was said: of each image
-    only what the newest of the runs that has done it said."""
+    """What these runs said of these crops of these images, in order of image and as it was said:
+    of each image only what the newest of the runs that has done it said."""
     rows = db.execute(
         "WITH newest AS (SELECT r.image_id, max(r.run_id) AS run_id FROM run_images r "
         "JOIN images i ON i.id = r.image_id "
@@ -35,8 +38,9 @@ def image_tokens(
         "AND (r.hash IS NULL OR i.hash IS NULL OR r.hash = i.hash) GROUP BY r.image_id) "
         "SELECT n.image_id, n.run_id, p.label_id, coalesce(p.crop, ''), coalesce(p.sample, 0), "
         "p.probability, coalesce(p.tokens, '[]') FROM newest n LEFT JOIN proposals p "
-        "ON p.image_id = n.image_id AND p.run_id = n.run_id ORDER BY n.image_id, p.id",
-        (json.dumps(list(image_ids)), json.dumps(list(run_ids))),
+        "ON p.image_id = n.image_id AND p.run_id = n.run_id "
+        "AND p.crop IN (SELECT value FROM json_each(?3)) ORDER BY n.image_id, p.id",
+        (json.dumps(list(image_ids)), json.dumps(list(run_ids)), json.dumps(list(crops))),
     )
     return map(TokensOf._make, rows)
 

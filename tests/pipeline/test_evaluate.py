@@ -235,6 +235,9 @@ def test_seeds_give_means_and_deviations(photos: Project, truth: Path) -> None:
     assert row["R std"] == pytest.approx(100 * (((1 / 9) ** 2 * 2 + (2 / 9) ** 2) / 2) ** 0.5)
     assert (row["#L"], row["FP"]) == (2, 0)  # 5/3 and 1/3, rounded
     assert "22.22 ± 19.25" in format_table([row])
+    tags = tags_table(photos, truth, pack="p")[0]
+    assert (tags["Images"], "Images std" in tags) == (1, False)
+    assert tags["Top-1"] == pytest.approx(100 * 2 / 3)
     (other,) = vocabulary_table(photos, truth, ["none"], ["none"])
     assert (other["seeds"], "R std" in other) == (1, False)
     with pytest.raises(AnnotatorError, match="pack q, only of other, p"):

@@ -61,10 +61,19 @@ def _run(argv: Sequence[str], window: Window | None) -> int:
 
 
 def _commands() -> Mapping[str, Command]:
-    from annotator import cli_demo, cli_house, cli_models, cli_review, cli_steps, cli_words
+    from annotator import (
+        cli_demo,
+        cli_evaluate,
+        cli_house,
+        cli_models,
+        cli_review,
+        cli_steps,
+        cli_words,
+    )
 
     return {
         **cli_demo.COMMANDS,
+        **cli_evaluate.COMMANDS,
         **cli_house.COMMANDS,
         **cli_models.COMMANDS,
         **cli_review.COMMANDS,

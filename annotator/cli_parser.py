@@ -17,6 +17,7 @@ from annotator.cli_parser_base import (
     add_pack,
     add_project,
 )
+from annotator.cli_parser_evaluate import add_evaluate
 from annotator.cli_parser_words import add_words
 from annotator.core.records import COMBINES, FILTERS, GRIDS, RANKINGS, STRATEGIES
 
@@ -55,6 +56,7 @@ def build() -> argparse.ArgumentParser:
     _add_region(commands.group("region", "decide about masks"))
     _add_looks(commands)
     _add_exchange(commands)
+    add_evaluate(commands)
     _add_house(commands)
     return parser
 
@@ -239,25 +241,6 @@ def _add_exchange(commands: Commands) -> None:
         )
     coco.add_argument("--polygons", action="store_true", help="outlines; holes are filled")
     coco.add_argument("--force", action="store_true", help="replace a file that is not ours")
-
-    group = commands.group("evaluate", "compare with the truth")
-    for name, about in (
-        ("vocabulary", "precision and recall of the vocabulary for each grid and filter"),
-        ("tags", "accuracy of the tags"),
-    ):
-        one = add_project(
-            group.add(
-                name,
-                about,
-                f"evaluate {name} my.annot --truth photos.csv",
-                "Looks at what is stored: propose --grid sgc stores all three grids.",
-            )
-        )
-        one.add_argument(
-            "--truth", metavar="FILE", type=a_path, required=True, help="CSV: file,wnid,name"
-        )
-        if name == "vocabulary":
-            one.add_argument("--k", type=a_count, metavar="K", help="(default: number of classes)")
 
 
 def _add_house(commands: Commands) -> None:

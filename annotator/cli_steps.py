@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -202,20 +201,6 @@ def _export(
     return 0
 
 
-def evaluate(words: Namespace, out: Output) -> int:
-    from annotator.pipeline import evaluate as measure
-
-    started = time.monotonic()
-    with _opened(words.project) as project:
-        if words.command == "evaluate vocabulary":
-            rows = measure.vocabulary_table(project, words.truth, k=words.k)
-        else:
-            rows = measure.tags_table(project, words.truth)
-    seconds = round(time.monotonic() - started, 3)
-    out.result({"rows": rows, "seconds": seconds}, measure.format_table(rows))
-    return 0
-
-
 def _opened(path: Path) -> Project:
     from annotator.project.project import Project
 
@@ -275,6 +260,4 @@ COMMANDS = {
     "segment": segment,
     "export coco": export_coco,
     "export ade20k": export_ade20k,
-    "evaluate vocabulary": evaluate,
-    "evaluate tags": evaluate,
 }

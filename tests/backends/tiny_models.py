@@ -28,11 +28,11 @@ SPECIAL += [f"<row_{row}_col_{column}>" for row in range(1, 4) for column in ran
 CHAT = (
     "{% for message in messages %}{{ message['role'] }}: {% for part in message['content'] %}"
     "{% if part['type'] == 'image' %}IMAGE{% else %}{{ part['text'] }}{% endif %}"
-    "{% endfor %}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+    "{% endfor %}{{ '\\n' }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
 )
 TEXT_CHAT = (
-    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
-    "{% if add_generation_prompt %}assistant:{% endif %}"
+    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] + '\\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
 )
 
 

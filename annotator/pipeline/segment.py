@@ -72,7 +72,9 @@ class HasMaskModels(Protocol):
     @property
     def name(self) -> str: ...
 
-    def models(self) -> dict[str, str]: ...
+    def has(self, role: str) -> bool: ...
+
+    def model_id(self, role: str) -> str: ...
 
     def grounder(self) -> Grounder: ...
 
@@ -159,7 +161,8 @@ def segment(
             synset = queries.synset(db, synset).id
             wanted = set(queries.tagged_images(db, synset))
         ids = [image_id for image_id in ids if image_id in wanted][: options.limit]
-    models = {role: id for role, id in pack.models().items() if role in ("grounder", "refiner")}
+    # Not those of the other roles: their weights may be elsewhere.
+    models = {role: pack.model_id(role) for role in ("grounder", "refiner") if pack.has(role)}
     params = options.params | {"synset": synset}
     plan = runs.Plan("segment", pack.name, models, params, params)
     began = runs.begin(project, plan, ids, repeat=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ from annotator.gui.commands import Commands
 from annotator.gui.faults import in_words
 from annotator.gui.jobs import Jobs
 from annotator.gui.messages import MessageBar
-from annotator.gui.session import Session
+from annotator.gui.session import Offers, Session
 from annotator.gui.shell_commands import register
 from annotator.gui.start_page import StartPage
 from annotator.gui.status_line import StatusLine
@@ -183,7 +183,8 @@ class MainWindow(QMainWindow):
         recent.note(project.path, project.folder)
         session = Session(project, self)
         self.session = session
-        session.message.connect(self.messages.show_message)
+        session.message.connect(lambda level, text: self.messages.show_message(level, text))
+        session.offered.connect(self._offer)
         self.status.watch(session.jobs)
         shown = threading.Event()
         steps.scan(session, shown, new=new)
@@ -203,6 +204,11 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(self.workspace)
         self.workspace.images.setFocus()
         self.project_opened.emit(session)
+
+    def _offer(self, level: str, text: str, offers: Offers) -> None:
+        """A message with buttons that run commands."""
+        deeds = [(words, partial(self.commands.run, command)) for words, command in offers]
+        self.messages.show_message(level, text, deeds)
 
     def _show_refusal(self, why: str) -> None:
         self._opening = False

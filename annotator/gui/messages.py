@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QRect, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
-#: A note goes by itself; an error stays until it is closed or replaced.
-_NOTE_MS = 6000
+#: A note goes by itself, later when something can be done next; an error stays until it is closed
+#: or replaced.
+_NOTE_MS, _OFFER_MS = 6000, 20_000
 #: Most pixels in width, and the gap around it.
 _WIDTH, _EDGE = 760, 10
-#: Everything beside text, sign and button.
-_MARGINS = 56
+#: Everything beside text, sign and buttons.
+_MARGINS = 44
 
 
 class MessageBar(QWidget):
@@ -30,6 +31,7 @@ class MessageBar(QWidget):
         self.sign = QLabel(self)
         self.text = QLabel(self)
         self.text.setWordWrap(True)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._close = close = QPushButton("Close", self)
         close.setObjectName("inline")
@@ -39,15 +41,19 @@ class MessageBar(QWidget):
         row.setContentsMargins(16, 6, 12, 6)
         row.addWidget(self.sign)
         row.addWidget(self.text, 1)
+        self.offers: list[QPushButton] = []
         row.addWidget(close)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(_NOTE_MS)
         self._timer.timeout.connect(self.hide)
         self.hide()
 
-    def show_message(self, level: str, text: str) -> None:
-        """``level`` is "info" for what was done, "note" for what is worth knowing, or "error"."""
+    def show_message(
+        self, level: str, text: str, offers: Sequence[tuple[str, Callable[[], object]]] = ()
+    ) -> None:
+        """``level`` is "info" for what was done, "note" for what is worth knowing, or "error".
+        ``offers``: words and deed of buttons beside it; one that was pressed closes it."""
+        self._offer(offers)
         error = level == "error"
         self.setProperty("level", level)
         for part in (self, self.sign, self.text):
@@ -62,13 +68,35 @@ class MessageBar(QWidget):
         if error:
             self._timer.stop()
         else:
-            self._timer.start()
+            self._timer.start(_OFFER_MS if offers else _NOTE_MS)
+
+    def _offer(self, offers: Sequence[tuple[str, Callable[[], object]]]) -> None:
+        for old in self.offers:
+            self._row.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        self.offers = []
+        for words, run in offers:
+            button = QPushButton(words, self)
+            button.setObjectName("inline")
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.clicked.connect(lambda _=False, run=run: self._take(run))
+            self._row.insertWidget(self._row.count() - 1, button)
+            button.show()
+            self.offers.append(button)
+
+    def _take(self, run: Callable[[], object]) -> None:
+        self.hide()
+        run()
 
     def place(self) -> None:
         """At the top of its area, in the middle; again whenever that changes."""
         area = self._area()
         words = self.text.fontMetrics().horizontalAdvance(self.text.text())
-        beside = self.sign.sizeHint().width() + self._close.sizeHint().width()
+        beside = sum(
+            part.sizeHint().width() + self._row.spacing()
+            for part in (self.sign, *self.offers, self._close)
+        )
         width = min(_WIDTH, area.width() - 2 * _EDGE, words + beside + _MARGINS)
         left = area.left() + (area.width() - width) // 2
         self.setGeometry(left, area.top() + _EDGE, width, self._row.totalHeightForWidth(width))

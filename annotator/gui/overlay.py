@@ -23,6 +23,7 @@ class Overlay(QFrame):
         shadow.setColor(QColor(0, 0, 0, 90))
         self.setGraphicsEffect(shadow)
         self._before: QWidget | None = None
+        self._under: QWidget | None = None
         self.hide()
 
     def open_at(self, under: QWidget | None = None) -> None:
@@ -34,6 +35,22 @@ class Overlay(QFrame):
         focus = QApplication.focusWidget()
         if focus is None or not self.isAncestorOf(focus):
             self._before = focus
+        self._under = under
+        self.place()
+        self.show()
+        # Words that wrap know their height only once they are shown.
+        self.place()
+        self.raise_()
+        application = QApplication.instance()
+        if application is not None:
+            application.installEventFilter(self)
+
+    def place(self) -> None:
+        """Take the size of what is inside, and a place within the window."""
+        window, under = self.window(), self._under
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
         self.adjustSize()
         if under is not None:
             corner = under.mapTo(window, QPoint(under.width(), under.height() + 6))
@@ -41,12 +58,10 @@ class Overlay(QFrame):
             top = corner.y()
         else:
             left, top = (window.width() - self.width()) // 2, 72
-        self.move(max(8, min(left, window.width() - self.width() - 8)), top)
-        self.show()
-        self.raise_()
-        application = QApplication.instance()
-        if application is not None:
-            application.installEventFilter(self)
+        self.move(
+            max(8, min(left, window.width() - self.width() - 8)),
+            max(8, min(top, window.height() - self.height() - 8)),
+        )
 
     def close_it(self) -> None:
         if not self.isVisible():

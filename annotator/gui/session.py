@@ -23,6 +23,8 @@ from annotator.gui.workers import Done, Pool, Task
 from annotator.project.project import Project
 
 T = TypeVar("T")
+#: (words of a button, id of its command), for a message.
+Offers = tuple[tuple[str, str], ...]
 View = Literal["images", "vocabulary", "gallery"]
 
 #: While a job writes, views hear of it at most this often, and so seldom that reading the facts
@@ -41,6 +43,7 @@ class Session(QObject):
     view_changed = Signal(str)
     theme_changed = Signal()
     message = Signal(str, str)  # "info" | "error", one sentence
+    offered = Signal(str, str, object)  # as message, with Offers: what can be done next
     settled = Signal()  # nothing is being read, worked on or written
 
     _committed = Signal(object, bool)

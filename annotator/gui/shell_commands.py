@@ -52,6 +52,14 @@ def register(commands: Commands, window: MainWindow) -> None:
         group=project,
         enabled=opened,
     )
+    add(
+        "group",
+        "Suggest groups of words",
+        "Ctrl+G",
+        lambda: ask("group"),
+        group=project,
+        enabled=opened,
+    )
     add("segment", "Draw masks…", "Ctrl+M", lambda: ask("segment"), group=project, enabled=opened)
     add("export", "Export…", "Ctrl+E", lambda: ask("export"), group=project, enabled=opened)
     add(
@@ -59,6 +67,15 @@ def register(commands: Commands, window: MainWindow) -> None:
         "Scan the folder again",
         "F5",
         scan,
+        group=project,
+        enabled=opened,
+    )
+    add("server", "Model server…", (), lambda: ask("server"), group=project, enabled=opened)
+    add(
+        "replies",
+        "Unreadable replies of models",
+        (),
+        lambda: ask("replies"),
         group=project,
         enabled=opened,
     )

@@ -10,6 +10,8 @@ from annotator.gui.jobs import Job, Jobs
 
 #: How often rate and time left are shown anew.
 _TICK_MS = 500
+#: Steps that count words.
+_OF_WORDS = ("group",)
 #: Pixels for the words of the last step.
 _UNDO_WIDTH = 360
 
@@ -134,7 +136,8 @@ def progress_text(job: Job) -> str:
         parts.append(duration(left) + " left")
     rate = job.rate
     if rate is not None:
-        parts.append(f"{rate:,.0f} images/s" if rate >= 10 else f"{rate:.1f} images/s")
+        thing = "words" if last.step in _OF_WORDS else "images"
+        parts.append(f"{rate:,.0f} {thing}/s" if rate >= 10 else f"{rate:.1f} {thing}/s")
     if job.failures:
         parts.append(f"{len(job.failures):,} failed")
     return " · ".join(parts)

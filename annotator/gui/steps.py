@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.core.records import Progress
 from annotator.gui.jobs import Factory, Job
-from annotator.gui.session import Session
+from annotator.gui.session import Offers, Session
+from annotator.gui.words import plural, usage_words
 
 if TYPE_CHECKING:
     from annotator.gui.popovers import Export
 
+Result = Mapping[str, Any]
+#: What is said at the end, and what can be done next: (words of the button, command id).
+Said = tuple[str, Offers]
 #: A scan makes way for the first image on screen, but never for longer, in seconds.
 _FIRST_S = 1.0
 
@@ -50,8 +54,19 @@ def propose(session: Session, pack: str, options: Mapping[str, Any]) -> Job | No
         session.models.use(pack)
         yield from pipeline(session.project, session.models.pack(), ProposeOptions(**options))
 
-    done = "Proposed tags: review them here, or as a vocabulary (Ctrl+2)."
-    return _start(session, "propose", "Proposing tags", run, done)
+    return _start(session, "propose", "Proposing tags", run, _proposed)
+
+
+def group(session: Session) -> Job | None:
+    """Suggestions of merges and parents, from the models of the chosen pack."""
+
+    def run() -> Iterator[Progress]:
+        from annotator.pipeline.group import GroupOptions
+        from annotator.pipeline.group import group as pipeline
+
+        yield from pipeline(session.project, session.models.pack(), GroupOptions())
+
+    return _start(session, "group", "Looking for groups of words", run, _grouped)
 
 
 def segment(session: Session, synset: int | None) -> Job | None:
@@ -90,7 +105,46 @@ def demo(folder: Path) -> Iterator[Progress]:
     yield from pipeline(folder, load_pack("starter"))
 
 
-def _start(session: Session, name: str, title: str, run: Factory, done: str) -> Job | None:
+def _proposed(result: Result) -> Said:
+    """What came of it, what it took, and what can be done next."""
+    words = ["Proposed tags: review them here, or as a vocabulary (Ctrl+2)."]
+    offers: Offers = (("Suggest groups (Ctrl+G)", "group"),)
+    every, unread = result.get("replies") or 0, result.get("unreadable_replies") or 0
+    if unread:
+        words.append(f"{unread:,} of {plural(every, 'answer')} could not be read.")
+        offers = (("Show them", "replies"), *offers)
+    return _with_usage(words, result), offers
+
+
+def _grouped(result: Result) -> Said:
+    merges, parents = result.get("merges") or 0, result.get("parents") or 0
+    if not merges and not parents:
+        return _with_usage(["Nothing to suggest: no words that belong together."], result), ()
+    words = [
+        f"{plural(merges, 'merge')} and {plural(parents, 'parent')} suggested; "
+        "see Suggestions in the Vocabulary (Ctrl+2)."
+    ]
+    fallbacks = result.get("fallbacks") or 0
+    if fallbacks:
+        words.append(
+            f"{plural(fallbacks, 'batch').replace('batchs', 'batches')} of words had no usable "
+            "answer of the language model and were compared by meaning instead."
+        )
+    return _with_usage(words, result), (("Show them (Ctrl+2)", "view.vocabulary"),)
+
+
+def _with_usage(words: list[str], result: Result) -> str:
+    usage = usage_words(result.get("usage"))
+    return " ".join([*words, f"It took {usage}."] if usage else words)
+
+
+def _start(
+    session: Session,
+    name: str,
+    title: str,
+    run: Factory,
+    done: str | Callable[[Result], Said],
+) -> Job | None:
     """The job, which tells the message bar how it ended; None when one like it is under way."""
     if session.jobs.get(name) is not None:
         session.message.emit("info", f"{title} is under way already; see the line at the bottom.")
@@ -100,21 +154,27 @@ def _start(session: Session, name: str, title: str, run: Factory, done: str) -> 
     return job
 
 
-def _report(session: Session, job: Job, done: str) -> None:
+def _report(session: Session, job: Job, done: str | Callable[[Result], Said]) -> None:
     """Say how it ended: in the message bar, with the first failure by name. ``done``: what is
     said when all went well, "" for a scan, which then is silent."""
 
-    def finished() -> None:
+    def finished(last: Progress | None) -> None:
+        result = (last.result if last is not None else None) or {}
+        words, offers = (done, ()) if isinstance(done, str) else done(result)
+        level = "info"
         if job.failures:
             first = job.failures[0]
             more = len(job.failures) - 1
             others = f" and {more:,} more" if more else ""
             verb = "done" if done else "read"
-            words = f"{done} {first.image}{others} could not be {verb}: {first.reason}".strip()
+            words = f"{words} {first.image}{others} could not be {verb}: {first.reason}".strip()
+            words = words.rstrip(".") + "."
             # A scan tries broken files again each time: that is a note, and no news.
-            session.message.emit("error" if done else "note", words.rstrip(".") + ".")
-        elif done:
-            session.message.emit("info", done)
+            level = "error" if done else "note"
+        if offers:
+            session.offered.emit(level, words, offers)
+        elif words:
+            session.message.emit(level, words)
 
     job.finished.connect(finished)
     job.failed.connect(lambda why: session.message.emit("error", why))

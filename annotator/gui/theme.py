@@ -239,17 +239,24 @@ QLabel#hint, QLabel#muted {{ color: {t.muted}; }}
 QLabel#heading {{ color: {t.muted}; font-size: 11px; letter-spacing: 1px; }}
 QLabel#title {{ font-weight: 600; }}
 QLabel#error {{ color: {t.no}; }}
+QLabel#doubt {{ color: {t.doubt}; }}
 QLineEdit {{
   background: {t.raised}; border: 1px solid {t.raised}; border-radius: 6px; padding: 5px 8px;
   color: {t.text}; selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
 QLineEdit:focus {{ border-color: {t.accent}; }}
+QPlainTextEdit {{
+  background: {t.raised}; border: 1px solid {t.raised}; border-radius: 6px; padding: 2px 4px;
+  color: {t.text}; selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
+QPlainTextEdit:focus {{ border-color: {t.accent}; }}
+QComboBox QLineEdit {{ background: transparent; border: none; padding: 0; }}
 QComboBox, QDoubleSpinBox, QSpinBox {{
   background: {t.raised}; border: 1px solid {t.raised}; border-radius: 6px; padding: 4px 8px;
   min-height: 20px; color: {t.text}; selection-background-color: {t.accent};
   selection-color: {t.on_accent}; }}
 QComboBox:hover, QDoubleSpinBox:hover, QSpinBox:hover {{ border-color: {t.muted}; }}
 QComboBox:focus, QComboBox:on, QDoubleSpinBox:focus, QSpinBox:focus {{ border-color: {t.accent}; }}
-QComboBox:disabled, QDoubleSpinBox:disabled {{ color: {t.muted}; background: transparent; }}
+QComboBox:disabled, QDoubleSpinBox:disabled, QSpinBox:disabled {{
+  color: {t.muted}; background: transparent; }}
 QDoubleSpinBox, QSpinBox {{ padding: 2px 0; }}
 QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0; }}
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: none; }}

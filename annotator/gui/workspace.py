@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QSplitter, QStackedLayout, QWidget
 
-from annotator.core.records import Synset
 from annotator.gui import steps
 from annotator.gui.commands import Commands
+from annotator.gui.forms import Forms
 from annotator.gui.images_view import ImagesView
 from annotator.gui.session import Session
 from annotator.gui.words import plural
@@ -18,8 +18,6 @@ from annotator.project import queries
 
 if TYPE_CHECKING:
     from annotator.gui.item_models.vocabulary_forest import Chip, Forest
-    from annotator.gui.overlay import Overlay
-    from annotator.gui.popovers import ProposePopover, SegmentPopover
 
 #: What the bars say waits for the first image at most so long, in milliseconds.
 _FIRST_MS = 1000
@@ -49,7 +47,7 @@ class Workspace(QWidget):
         self.vocabulary: QWidget | None = None
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.images)
-        self._popovers: dict[str, Overlay] = {}
+        self._forms = Forms(session, self.window)
         session.view_changed.connect(self._show_view)
         session.changed.connect(self._changed)
         session.jobs.started.connect(self._follow_scan)
@@ -76,75 +74,16 @@ class Workspace(QWidget):
         return middle or view
 
     def dismiss(self) -> None:
-        """Before it goes: the popovers belong to the window and go with it."""
-        for popover in self._popovers.values():
-            popover.close_it()
-            popover.deleteLater()
-        self._popovers.clear()
+        """Before it goes: the forms belong to the window."""
+        self._forms.dismiss()
 
     def scan(self) -> None:
         """Look at the folder again."""
         steps.scan(self._session)
 
     def ask(self, what: str, under: QWidget | None) -> None:
-        """Open the popover of "propose", "segment" or "export"."""
-        from annotator.gui.popovers import ExportPopover, ProposePopover, SegmentPopover
-
-        window = self.window()
-        if what == "propose":
-            propose = self._popovers.get(what)
-            if not isinstance(propose, ProposePopover):
-                propose = ProposePopover(window)
-                propose.chosen.connect(self._propose)
-                self._popovers[what] = propose
-            self._with_packs(propose, under)
-        elif what == "segment":
-            segment = self._popovers.get(what)
-            if not isinstance(segment, SegmentPopover):
-                segment = SegmentPopover(window)
-                segment.chosen.connect(lambda synset: steps.segment(self._session, synset))
-                self._popovers[what] = segment
-            self._with_synset(segment, under)
-        elif what == "export":
-            export = self._popovers.get(what)
-            if not isinstance(export, ExportPopover):
-                export = ExportPopover(window)
-                export.chosen.connect(lambda chosen: steps.export(self._session, chosen))
-                self._popovers[what] = export
-            export.set_project(self._session.project.path)
-            export.open_at(under)
-            export.format.setFocus()
-
-    def _with_packs(self, popover: ProposePopover, under: QWidget | None) -> None:
-        def packs() -> list[str]:
-            from annotator.backends.registry import list_packs
-
-            return list_packs()
-
-        def show(found: list[str]) -> None:
-            popover.set_packs(found, self._session.models.name)
-            popover.open_at(under)
-            popover.grid.setFocus()
-
-        self._session.work(packs, show, key="packs", priority=10)
-
-    def _with_synset(self, popover: SegmentPopover, under: QWidget | None) -> None:
-        chosen = self._session.synset
-
-        def read(db: sqlite3.Connection) -> Synset | None:
-            return None if chosen is None else queries.synset(db, chosen)
-
-        def show(synset: Synset | None) -> None:
-            popover.set_synset(
-                synset.id if synset is not None else None, synset.name if synset else ""
-            )
-            popover.open_at(under)
-            popover.what.setFocus()
-
-        self._session.read(read, show, key="segment-popover")
-
-    def _propose(self, pack: str, options: dict[str, Any]) -> None:
-        steps.propose(self._session, pack, options)
+        """Open a form, see ``Forms.ask``."""
+        self._forms.ask(what, under)
 
     def _show_view(self, view: str) -> None:
         if view == "vocabulary":

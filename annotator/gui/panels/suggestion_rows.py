@@ -50,8 +50,9 @@ class SuggestionList(QListView):
 
     def chosen(self) -> list[Suggestion]:
         """What is selected, from top to bottom."""
-        ranges = self.selectionModel().selection()
-        rows = sorted(row for part in ranges for row in range(part.top(), part.bottom() + 1))
+        selection = self.selectionModel().selection()
+        parts = [selection.at(i) for i in range(selection.count())]
+        rows = sorted(row for part in parts for row in range(part.top(), part.bottom() + 1))
         return [one for one in map(self._rows.at, rows) if one is not None]
 
     def current(self) -> Suggestion | None:

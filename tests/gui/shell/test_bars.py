@@ -6,17 +6,16 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMainWindow, QPushButton
 from pytestqt.qtbot import QtBot
 
 from annotator.core.records import FILTERS, GRIDS, Failure, Progress
+from annotator.gui import messages
 from annotator.gui.jobs import Jobs
 from annotator.gui.messages import MessageBar
-from annotator.gui.popovers import (
-    FILTER_WORDS,
-    GRID_WORDS,
-    ProposePopover,
-)
+from annotator.gui.pack_facts import PackFacts
+from annotator.gui.propose_popover import FILTER_WORDS, GRID_WORDS, ProposePopover
 from annotator.gui.status_line import StatusLine, duration, progress_text
 
 
@@ -149,9 +148,11 @@ def test_undo_is_a_button_that_says_what_it_would_undo(qtbot: QtBot) -> None:
     assert not line.undo.isEnabled()
 
 
-def test_an_error_stays_and_a_note_goes(qtbot: QtBot, window: QMainWindow) -> None:
+def test_an_error_stays_and_a_note_goes(
+    qtbot: QtBot, window: QMainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "_NOTE_MS", 1)
     bar = MessageBar(window)
-    bar._timer.setInterval(1)
     bar.show_message("error", "photos is empty; add photos.")
     assert bar.sign.text() == "!"
     assert not bar._timer.isActive()
@@ -160,6 +161,19 @@ def test_an_error_stays_and_a_note_goes(qtbot: QtBot, window: QMainWindow) -> No
     bar.show_message("info", "Undone: Merge couch into sofa")
     assert bar.isVisible()
     qtbot.waitUntil(lambda: not bar.isVisible())
+
+
+def test_a_message_offers_what_can_be_done_next(window: QMainWindow) -> None:
+    bar = MessageBar(window)
+    done: list[str] = []
+    bar.show_message("info", "Proposed <b>tags</b>.", [("Show them", lambda: done.append("seen"))])
+    assert bar.text.textFormat() == Qt.TextFormat.PlainText
+    assert window.rect().contains(bar.geometry())
+    bar.offers[0].click()
+    assert done == ["seen"]
+    assert not bar.isVisible()
+    bar.show_message("info", "Another.")
+    assert bar.offers == []
 
 
 def test_a_message_moves_nothing_and_fits_its_words(qtbot: QtBot, window: QMainWindow) -> None:
@@ -184,7 +198,7 @@ def test_every_grid_and_filter_has_words() -> None:
 
 def test_propose_fits_into_the_popover(qtbot: QtBot, window: QMainWindow) -> None:
     popover = ProposePopover(window)
-    popover.set_packs(["starter"], "starter")
+    popover.set_packs([PackFacts("starter", "Starter")], "starter")
     popover.open_at()
     assert window.rect().contains(popover.geometry())
     for combo in (popover.pack, popover.grid, popover.filter):

@@ -16,7 +16,8 @@ from annotator.core import masks
 from annotator.core.records import Progress
 from annotator.gui import recent, steps, theme
 from annotator.gui.main_window import MainWindow
-from annotator.gui.popovers import Export, ExportPopover, ProposePopover, SegmentPopover
+from annotator.gui.popovers import Export, ExportPopover, SegmentPopover
+from annotator.gui.propose_popover import ProposePopover
 from annotator.gui.session import Session
 from annotator.operations import regions, synsets, tags
 from annotator.project.project import Project

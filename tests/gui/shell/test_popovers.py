@@ -12,10 +12,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
-from annotator.gui.popovers import Export, ExportPopover, ProposePopover, SegmentPopover
+from annotator.gui.pack_facts import PackFacts
+from annotator.gui.popovers import Export, ExportPopover, SegmentPopover
+from annotator.gui.propose_popover import ProposePopover
 from annotator.pipeline.options import ProposeOptions
 
 Press = Callable[..., None]
+STARTER = PackFacts("starter", "Starter")
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def frame(qtbot: QtBot) -> QMainWindow:
 
 def test_proposing_gives_options_that_the_pipeline_takes(frame: QMainWindow) -> None:
     popover = ProposePopover(frame)
-    popover.set_packs(["other", "starter"], "starter")
+    popover.set_packs([PackFacts("other", "Other"), STARTER], "starter")
     asked: list[tuple[str, Any]] = []
     popover.chosen.connect(lambda pack, options: asked.append((pack, options)))
     popover.open_at()
@@ -39,7 +42,18 @@ def test_proposing_gives_options_that_the_pipeline_takes(frame: QMainWindow) -> 
     popover.filter.setCurrentIndex(popover.filter.findData("both"))
     popover.threshold.setValue(0.5)
     popover.go.click()
-    assert asked == [("starter", {"grid": "sgc", "filter": "both", "threshold": 0.5})]
+    assert asked == [
+        (
+            "starter",
+            {
+                "grid": "sgc",
+                "filter": "both",
+                "threshold": 0.5,
+                "combine": "avg",
+                "rank": "product",
+            },
+        )
+    ]
     assert ProposeOptions(**asked[0][1]).grid == "sgc"
     assert not popover.isVisible()
 
@@ -54,7 +68,7 @@ def test_no_filter_needs_no_threshold(frame: QMainWindow) -> None:
 
 def test_enter_starts_it_and_esc_does_not(frame: QMainWindow, press: Press) -> None:
     popover = ProposePopover(frame)
-    popover.set_packs(["starter"], "starter")
+    popover.set_packs([STARTER], "starter")
     asked: list[str] = []
     popover.chosen.connect(lambda pack, _: asked.append(pack))
     popover.open_at()

@@ -1,0 +1,83 @@
+"""The base of what is asked before a long step: a titled form over the window."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator.gui.overlay import Overlay
+
+#: Height of a field in pixels, as the style sheet makes it.
+FIELD = 30
+
+
+class Form(Overlay):
+    """A titled form with a primary button; Enter anywhere in it presses the button,
+    on another button that one."""
+
+    def __init__(
+        self, title: str, explains: str, button: str, window: QWidget, width: int = 380
+    ) -> None:
+        super().__init__(window)
+        self.setFixedWidth(width)
+        heading = QLabel(title, self)
+        heading.setObjectName("title")
+        self.form = QFormLayout()
+        self.form.setVerticalSpacing(8)
+        self.form.setHorizontalSpacing(16)
+        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.go = QPushButton(button, self)
+        self.go.setObjectName("primary")
+        self.go.setDefault(True)
+        cancel = QPushButton("Cancel", self)
+        cancel.clicked.connect(self.close_it)
+        self.buttons = QHBoxLayout()
+        self.buttons.addStretch(1)
+        self.buttons.addWidget(cancel)
+        self.buttons.addWidget(self.go)
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(16, 14, 16, 14)
+        self.column.setSpacing(12)
+        self.column.addWidget(heading)
+        self.column.addWidget(hint(explains, self))
+        self.column.addLayout(self.form)
+        self.column.addLayout(self.buttons)
+
+    def row(self, text: str, field: QWidget | QLayout) -> QLabel:
+        """A line of the form; its words stand in the middle of the field's height."""
+        label = QLabel(text, self)
+        label.setMinimumHeight(FIELD)
+        if isinstance(field, QWidget):
+            label.setBuddy(field)
+            field.setAccessibleName(text)
+            self.form.addRow(label, field)
+        else:
+            self.form.addRow(label, field)
+        return label
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            focus = self.focusWidget()
+            pressed = focus if isinstance(focus, QAbstractButton) else self.go
+            pressed.click()
+        else:
+            super().keyPressEvent(event)
+
+
+def hint(text: str, parent: QWidget, kind: str = "hint") -> QLabel:
+    """Words that explain, as plain text over as many lines as they need."""
+    label = QLabel(text, parent)
+    label.setObjectName(kind)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    return label

@@ -15,8 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from annotator.core.spelling import one_spelling
-from annotator.core.vocabulary import normalise
+from annotator.core.grouping_spelling import Spelled, compare, squashed, stems
 from annotator.core.wordnet import WordNet
 
 Floats = NDArray[np.float32]
@@ -57,15 +56,16 @@ _SAME = 0.97
 @dataclass(frozen=True, slots=True)
 class Word:
     """A word to group. ``senses``: WordNet synsets that it can mean, the likeliest first, none
-    where WordNet does not know it; ``certain``: it means the first one and no other. ``weight``:
-    how strong it is in the dataset (images, or any score), for the choice of a group's head;
-    ``accepted``: a person accepted it, so it heads its group."""
+    where WordNet does not know it; ``certain``: it means the first one and no other. ``names``:
+    what else it is called. ``weight``: how strong it is in the dataset (images, or any score), for
+    the choice of a group's head; ``accepted``: a person accepted it, so it heads its group."""
 
     text: str
     senses: tuple[str, ...] = ()
     weight: float = 1.0
     certain: bool = False
     accepted: bool = False
+    names: tuple[str, ...] = ()
 
     @property
     def meant(self) -> tuple[str, ...]:
@@ -191,7 +191,7 @@ class Pairs:
             found.update((min(i, j), max(i, j)) for j, cosine in near if cosine >= _LOOKED_AT)
         by_form: dict[str, list[int]] = {}
         for i, word in enumerate(self.words):
-            for form in {_squashed(word.text), " ".join(sorted(_stems(word.text)))} - {""}:
+            for form in {squashed(word.text), " ".join(sorted(stems(word.text)))} - {""}:
                 by_form.setdefault(form, []).append(i)
         for members_of in by_form.values():
             found.update(_within(members_of))
@@ -199,7 +199,8 @@ class Pairs:
 
     def evidence(self, a: int, b: int) -> Evidence | None:
         """What is known of two words; None when WordNet rules out that they are one: it is
-        certain that they mean different synsets, or one is a kind of the other."""
+        certain that they mean different synsets, or one is a kind of the other (a wooden bench
+        too is a kind of bench)."""
         one, other = self.words[a], self.words[b]
         if one.certain and other.certain and one.meant != other.meant:
             return None
@@ -207,25 +208,30 @@ class Pairs:
         if not synset and self._kinds(one, other):
             return None
         cosine = float(self.vectors[a] @ self.vectors[b])
-        first, second = _tokens(one.text), _tokens(other.text)
-        same = _squashed(one.text) == _squashed(other.text) != ""
-        turned = len(first) > 1 and len(second) > 1 and _stems(one.text) == _stems(other.text)
-        swapped = None if same else self._aligned(first, second)
-        short, long = sorted((first, second), key=len)
-        longer = len(short) < len(long)
+        spelled = self._compared(one, other)
+        if spelled.described:
+            return None
         return Evidence(
             **(self._of_synset(a, b, synset) if synset else self._of_strangers(one, other, cosine)),
-            shared_head=float(bool(synset) and longer and long[-len(short) :] == short),
+            shared_head=float(bool(synset) and spelled.ends),
             nearness=cosine - float(self._usual[a] + self._usual[b]) / 2,
             mutual=float(self._nearest(a) == b and self._nearest(b) == a),
-            forms=float(same or turned),
-            aligned=float(swapped is not None),
-            begins=float(longer and long[: len(short)] == short),
-            same=same,
+            forms=float(spelled.same or spelled.turned),
+            aligned=float(spelled.swapped is not None),
+            begins=float(spelled.begins),
+            same=spelled.same,
             synset=synset,
             likeness=cosine,
-            swapped=swapped or (),
+            swapped=spelled.swapped or (),
         )
+
+    def _compared(self, one: Word, other: Word) -> Spelled:
+        """How the two are spelled. Of a word that WordNet does not know, with all names of the
+        other; what it does know can share a name and yet be another thing (crane)."""
+        if one.senses and other.senses:
+            return compare(one.text, other.text)
+        pairs = [compare(a, b) for a in (one.text, *one.names) for b in (other.text, *other.names)]
+        return max(pairs, key=lambda found: found.closeness)
 
     def _nearest(self, i: int) -> int:
         near = self._near[i]
@@ -242,7 +248,7 @@ class Pairs:
 
     def _covered(self, synset: str) -> float:
         if synset not in self._names:
-            self._names[synset] = len({_squashed(one) for one in self.known.lemmas(synset)})
+            self._names[synset] = len({squashed(one) for one in self.known.lemmas(synset)})
         return min(1.0, len(self._by_sense[synset]) / self._names[synset])
 
     def _of_synset(self, a: int, b: int, synset: str) -> dict[str, float]:
@@ -277,71 +283,12 @@ class Pairs:
         a, b = one.meant[0], other.meant[0]
         return b in _above(self.known, a) or a in _above(self.known, b)
 
-    def _aligned(
-        self, first: tuple[str, ...], second: tuple[str, ...]
-    ) -> tuple[tuple[str, str], ...] | None:
-        """The synonyms by which two phrases of one length differ; None when they differ more."""
-        if len(first) != len(second) or len(first) < 2:
-            return None
-        swapped = []
-        for a, b in zip(first, second, strict=True):
-            if a != b and _stem(a) != _stem(b):
-                if not _synonyms(self.known, *sorted((a, b))):
-                    return None
-                swapped.append((a, b))
-        return tuple(swapped)
-
 
 def _within(members: Sequence[int]) -> Iterator[tuple[int, int]]:
     """All pairs of ascending numbers."""
     for i, a in enumerate(members):
         for b in members[i + 1 :]:
             yield a, b
-
-
-@lru_cache(maxsize=65536)
-def _tokens(text: str) -> tuple[str, ...]:
-    return tuple(normalise(text).split())
-
-
-@lru_cache(maxsize=65536)
-def _squashed(text: str) -> str:
-    """Letters and digits alone: "t-shirt" and "T shirt" are alike."""
-    spelled = "".join(map(one_spelling, normalise(text).split()))
-    return "".join(letter for letter in spelled if letter.isalnum())
-
-
-@lru_cache(maxsize=65536)
-def _stems(text: str) -> tuple[str, ...]:
-    return tuple(sorted(map(_stem, _tokens(text))))
-
-
-def _stem(word: str) -> str:
-    """Without the usual endings of English: "soured" -> "sour", "sports" -> "sport"."""
-    for ending in ("ing", "ed", "er", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 4:
-            word = word[: -len(ending)]
-            break
-    return word[:-1] if word.endswith("e") and len(word) > 4 else word
-
-
-@lru_cache(maxsize=65536)
-def _synonyms(known: WordNet, a: str, b: str) -> bool:
-    """Whether two single words share one of their three likeliest senses, or are one word but
-    for a letter or two."""
-    if set(known.synsets(a)[:3]) & set(known.synsets(b)[:3]):
-        return True
-    return min(len(a), len(b)) >= 5 and a[0] == b[0] and _distance(a, b) <= 1
-
-
-def _distance(a: str, b: str) -> int:
-    """Letters to change, add or drop (Levenshtein)."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        row_before, row = row, [i]
-        for j, y in enumerate(b, 1):
-            row.append(min(row_before[j] + 1, row[-1] + 1, row_before[j - 1] + (x != y)))
-    return row[-1]
 
 
 @lru_cache(maxsize=65536)

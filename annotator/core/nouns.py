@@ -19,11 +19,14 @@ from annotator.core.nouns_words import (
     NO_THINGS,
     NOUNS_LIKE_VERBS,
     PARTICIPLES,
+    PAST_VERBS,
+    PLURALS,
     QUANTITIES,
     THINGS,
     VERBS,
 )
 from annotator.core.replies import MAX_LABELS, MAX_READ, REFUSES, THINKS, Label, Parsed
+from annotator.core.replies_labels import MAX_LETTERS
 from annotator.core.replies_refusals import refuses
 from annotator.core.replies_text import Text, clean
 from annotator.core.wordnet import wordnet
@@ -34,7 +37,7 @@ NO_THING = "the caption names nothing that a photo can show"
 #: Words of a phrase: a compound of WordNet and what describes it.
 _LONGEST_PHRASE = 4
 _LONGEST_WORD = 40
-_TOKEN = re.compile(r"[^\W_]+(?:['’‑-][^\W_]+)*|[^\w\s]")
+_TOKEN = re.compile(r"[^\W_]+(?:['’‑-][^\W_]+)*|[^\w\s]|\n")
 _COMPOUND = 4
 
 
@@ -64,10 +67,9 @@ def phrases(caption: str, *, cut: bool = False) -> Parsed:
     end = len(read.rstrip(" \t"))
     found: dict[str, Label] = {}
     for start, stop in _chunks(text.chars):
-        label = Label(
-            " ".join(text.chars[start:stop].split()), text.starts[start], text.ends[stop - 1]
-        )
-        if cut and label.end >= end:
+        words = " ".join(text.chars[start:stop].split())
+        label = Label(words, text.starts[start], text.ends[stop - 1])
+        if (cut and label.end >= end) or len(label.text) > MAX_LETTERS:
             continue
         found.setdefault(label.text.casefold(), label)
         if len(found) == MAX_LABELS:
@@ -85,7 +87,9 @@ def _chunks(chars: str) -> Iterator[tuple[int, int]]:
     led = False  # A determiner stands before the chunk.
     at = 0
     while at < len(words):
-        length = _compound(words, at, chars)
+        after_noun = bool(chunk) and _is_noun(chunk[-1].text)
+        doing = after_noun and words[at].text.endswith("ing")
+        length = 1 if doing else _compound(words, at)
         if length > 1:
             chunk.extend(words[at : at + length])
             at += length
@@ -96,7 +100,7 @@ def _chunks(chars: str) -> Iterator[tuple[int, int]]:
         owner = word.text.endswith("'s") and len(word.text) > 2
         if owner:
             word = _Word(word.text[:-2], word.start, word.end - 2)
-        if _belongs(word.text, before, after, bool(chunk) and _is_noun(chunk[-1].text)):
+        if _belongs(word.text, before, after, after_noun):
             chunk.append(word)
         else:
             yield from _phrase(chunk, led)
@@ -108,7 +112,7 @@ def _chunks(chars: str) -> Iterator[tuple[int, int]]:
     yield from _phrase(chunk, led)
 
 
-def _compound(words: list[_Word], at: int, chars: str) -> int:
+def _compound(words: list[_Word], at: int) -> int:
     """How many words from here on are one noun of WordNet; 1 when it is only this one."""
     if not words[at].text[0].isalnum() or words[at].text in DETERMINERS:
         return 1
@@ -117,8 +121,6 @@ def _compound(words: list[_Word], at: int, chars: str) -> int:
         if not all(word.text[0].isalnum() for word in some):
             continue
         if some[-1].text in GRAMMAR or some[0].text in GRAMMAR:
-            continue
-        if "\n" in chars[some[0].start : some[-1].end]:
             continue
         joined = " ".join(word.text for word in some)
         if some[0].text in NO_THINGS and " of " in joined:
@@ -144,13 +146,18 @@ def _belongs(word: str, before: str, after: str, after_noun: bool) -> bool:
         return followed and not after_noun and (starts or before in ("of", "with", "by"))
     if word in PARTICIPLES or (word.endswith("ed") and len(word) > 4 and not _shows(word)):
         return followed
-    if word in VERBS:
-        return (
-            not after_noun
-            and before not in ("to", "it", "they", "he", "she")
-            and after not in DETERMINERS
-        )
+    if word in VERBS or word in PAST_VERBS:
+        return not _is_verb(word, before, after, after_noun)
     return not (word.endswith("ly") and not _shows(word))
+
+
+def _is_verb(word: str, before: str, after: str, after_noun: bool) -> bool:
+    """Whether "stand" is what somebody does and no fruit stand: it agrees with its subject."""
+    if before in ("to", "it", "they", "he", "she", "who", "that") or after in DETERMINERS:
+        return True
+    plural = before in PLURALS or (before.endswith("s") and not before.endswith("ss"))
+    third_person = word.endswith("s") and not word.endswith("ss")
+    return after_noun and (word in PAST_VERBS or plural != third_person)
 
 
 def _phrase(chunk: list[_Word], led: bool) -> Iterator[tuple[int, int]]:
@@ -193,7 +200,7 @@ def _is_noun(word: str) -> bool:
 def _shows(word: str) -> bool:
     """Whether a photograph can show it, in a sense that is not much rarer than the usual one."""
     known = wordnet()
-    if word.rpartition(" ")[2] in THINGS:
+    if word in THINGS:
         return True
     senses = known.synsets(word)
     shown = max((known.uses(one) for one in senses if known.picturable(one)), default=-1)

@@ -50,7 +50,8 @@ NO_THINGS = words_of("""
 THINGS = words_of("""
     people crowd family sign signs tv television televisions tvs forest forests woods village
     intersection court courts post posts poster posters pot pots van vans reflection reflections
-    sunset sunrise moon parade logo logos team letters herd flock
+    sunset sunrise moon parade logo logos team letters herd flock stand
+    stands
 """)
 #: Words that describe, which WordNet lists as nouns too: they head no phrase.
 ADJECTIVES = words_of("""
@@ -64,7 +65,7 @@ ADJECTIVES = words_of("""
     blond brunette bald asian european african american french english italian german chinese
     japanese indian outdoor indoor upper lower rear main
 """)
-#: Verbs of captions in the forms that are nouns too, and irregular ones.
+#: Verbs of captions: forms that are nouns too, then irregular ones.
 VERBS = words_of("""
     stand stands sit sits ride rides walk walks run runs hold holds look looks watch watches play
     plays jump jumps fly flies lie lies lay lays rest rests hang hangs eat eats drink drinks wear
@@ -76,9 +77,15 @@ VERBS = words_of("""
     fills line lines face faces reach reaches lead leads pass passes move moves travel travels
     float floats sail sails graze grazes feed feeds climb climbs perform performs read reads use
     uses try tries appear appears seem seems overlook overlooks surround surrounds see sees say
-    says park parks gather gathers enjoy enjoys point points turn turns stood sat rode ran held
-    flew lay hung ate drank wore drove swam threw caught took made went came capture captures
-    display displays adorn adorns create creates add adds give gives
+    says park parks gather gathers enjoy enjoys point points turn turns capture captures display
+    displays adorn adorns create creates add adds give gives
+""")
+PAST_VERBS = words_of("""
+    stood sat rode ran held flew hung ate drank wore drove swam threw caught took made went came
+""")
+#: Plurals without an s.
+PLURALS = words_of("""
+    people men women children sheep cattle police kids geese deer mice feet teeth
 """)
 #: Irregular participles: they describe a noun that follows, else end a phrase.
 PARTICIPLES = words_of("""

@@ -28,7 +28,7 @@ def evaluate(words: Namespace, out: Output) -> int:
     with Project.open(words.project) as project:
         rows = _rows(words, project, shared)
         if drawn is not None:
-            lines = measure.curves(project, words.truth, pack=words.pack)
+            lines = measure.curves(project, words.truth, rank=words.rank, **shared)
             tables.draw_curves(lines, drawn, f"Vocabulary of {project.path.stem}")
     if words.csv is not None:
         tables.write_csv(rows, words.csv)

@@ -21,6 +21,7 @@ from annotator.pipeline.evaluate_methods import (
     method,
     over_seeds,
     ranked,
+    table_2,
 )
 from annotator.pipeline.evaluate_stored import Stored
 from annotator.pipeline.evaluate_tags import tags_of_images
@@ -197,17 +198,19 @@ def tags_table(
 def curves(
     project: Project,
     truth: Path,
-    methods: Sequence[Method] | None = None,
+    threshold: float = scoring.THRESHOLD,
+    combine: Combine = "avg",
     *,
+    rank: Ranking = "product",
     pack: str | None = None,
 ) -> list[metrics.Curve]:
-    """The precision-recall curves of figure 2 of LLM2Labels, for K in [1, 5000]: by default of
-    the methods of table 2 that are stored. Of several seeds, the means at each K; a run that has
-    no more labels stays where it is."""
+    """The precision-recall curves of figure 2 of LLM2Labels, for K in [1, 5000], of the methods
+    of table 2 that are stored. Of several seeds, the means at each K; a run that has no more
+    labels stays where it is."""
     facts = read_truth(truth)
     found = []
     with Stored(project, pack) as stored:
-        for one in methods or ablation()[:6]:
+        for one in table_2(threshold, combine, rank):
             if not stored.has(one.grid):
                 continue
             points = []

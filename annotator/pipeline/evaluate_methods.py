@@ -48,24 +48,35 @@ def method(grid: Grid, options: VocabularyOptions) -> Method:
     return Method(name, grid, options)
 
 
+def table_2(
+    threshold: float = scoring.THRESHOLD, combine: Combine = "avg", rank: Ranking = "product"
+) -> list[Method]:
+    """The rows of table 2: BASE, SG, SGC, TH, NONE, BOTH."""
+    base = VocabularyOptions("percentile", threshold, combine, rank)
+    grids: tuple[Grid, ...] = ("none", "sg", "sgc")
+    filters: tuple[Filter, ...] = ("fixed", "none", "both")
+    return [
+        *(method(grid, base) for grid in grids),
+        *(method("none", replace(base, filter=filter)) for filter in filters),
+    ]
+
+
 def ablation(
     threshold: float = scoring.THRESHOLD, combine: Combine = "avg", rank: Ranking = "product"
 ) -> list[Method]:
     """The rows of table 2, then BASE with each way of combining (eq. 3), then BASE ranked by
     occurrence (tables 3 and 4) and by probability alone."""
     base = VocabularyOptions("percentile", threshold, combine, rank)
-    filters: tuple[Filter, ...] = ("fixed", "none", "both")
-    grids: tuple[Grid, ...] = ("none", "sg", "sgc")
-    rankings: tuple[Ranking, ...] = ("occurrence", "probability")
-    return [
-        *(method(grid, base) for grid in grids),
-        *(method("none", replace(base, filter=filter)) for filter in filters),
-        *(
-            replace(method("none", replace(base, combine=how)), name=f"BASE {how}")
-            for how in get_args(Combine)
-        ),
-        *(method("none", replace(base, rank=by)) for by in rankings),
-    ]
+    found = table_2(threshold, combine, rank)
+    for how in get_args(Combine):
+        one = method("none", replace(base, combine=how))
+        # The default has no name of its own, but belongs into the row of four.
+        found.append(
+            replace(one, name=one.name.replace("BASE", "BASE avg")) if how == "avg" else one
+        )
+    found += [method("none", VocabularyOptions("percentile", threshold, combine, "occurrence"))]
+    found += [method("none", VocabularyOptions("percentile", threshold, combine, "probability"))]
+    return list({one.name: one for one in found}.values())
 
 
 def ranked(stored: Stored, wanted: Method, seed: int) -> list[Key]:

@@ -18,6 +18,7 @@ from annotator.core import scoring
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import CROPS_OF, Combine, Grid, Run
 from annotator.core.vocabulary import normalise
+from annotator.pipeline import runs
 from annotator.pipeline.evaluate_truth import Key
 from annotator.pipeline.options import VocabularyOptions
 from annotator.pipeline.pages import PAGE
@@ -48,9 +49,8 @@ class Stored:
         self._db = self._reading.__enter__()
         try:
             self._runs = self._of_pack(
-                [run for run in queries.runs(self._db) if run.kind == "propose" and run.done]
+                [run for run in queries.runs(self._db) if run.kind == "propose"]
             )
-            self._talking = queries_evaluate.talking_runs(self._db)
             self._keys = {
                 label.id: label.wordnet_id or normalise(label.text) or label.text
                 for label in queries_pipeline.label_rows(self._db)
@@ -81,8 +81,8 @@ class Stored:
     def paths(self, grid: Grid, seed: int) -> list[str]:
         """Paths of the images that were looked at, in order. Raises AnnotatorError when the grid
         is not stored."""
-        runs = [run.id for run in self._require(grid).runs[seed]]
-        done = queries_pipeline.done_images(self._db, runs)
+        of_seed = [run.id for run in self._require(grid).runs[seed]]
+        done = queries_pipeline.done_images(self._db, of_seed)
         looked = [image_id for image_id in self._ids if image_id in done]
         return [
             image.path
@@ -99,15 +99,15 @@ class Stored:
         AnnotatorError when the grid is not stored.
         """
         asked = self._require(grid)
-        runs = {run.id: run for run in asked.runs[seed]}
+        of_seed = {run.id: run for run in asked.runs[seed]}
         crops = [crop.name for crop in CROPS_OF[grid]]
         for start in range(0, len(self._ids), PAGE):
             page = self._ids[start : start + PAGE]
             paths = {image.id: image.path for image in queries.images(self._db, page)}
-            rows = queries_evaluate.image_tokens(self._db, page, list(runs), crops)
+            rows = queries_evaluate.image_tokens(self._db, page, list(of_seed), crops)
             for image_id, of_image in groupby(rows, key=attrgetter("image_id")):
                 group = list(of_image)
-                run = runs[group[0].run_id]
+                run = of_seed[group[0].run_id]
                 # A classifier answers once, however many samples it was asked for.
                 more = asked.talks or any(row.sample for row in group)
                 samples = int(run.params.get("samples", 1)) if more else 1
@@ -133,18 +133,22 @@ class Stored:
             probability = scoring.combine(tokens, how) if tokens else row.probability
             yield scoring.Said(self._keys[row.label_id], row.crop, row.sample, probability)
 
-    def _of_pack(self, runs: Sequence[Run]) -> list[Run]:
+    def _of_pack(self, all_runs: Sequence[Run]) -> list[Run]:
+        """The pack's runs, newest first. One that had nothing left to do counts too: it says
+        what was asked for last."""
         name = self._project.path.name
-        if not runs:
+        packs = {run.pack for run in all_runs if run.done}
+        if not packs:
             raise AnnotatorError(
                 f"{name} has no proposals to evaluate: run annotator propose first."
             )
-        pack = runs[0].pack if self._pack is None else self._pack
-        found = [run for run in runs if run.pack == pack]
-        if not found:
-            known = ", ".join(dict.fromkeys(run.pack for run in runs))
-            raise AnnotatorError(f"{name} has no proposals of the pack {pack}, only of {known}.")
-        return found
+        known = list(dict.fromkeys(run.pack for run in all_runs if run.pack in packs))
+        pack = known[0] if self._pack is None else self._pack
+        if pack not in packs:
+            raise AnnotatorError(
+                f"{name} has no proposals of the pack {pack}, only of {', '.join(known)}."
+            )
+        return [run for run in all_runs if run.pack == pack]
 
     def _require(self, grid: Grid) -> _Asked:
         asked = self._find(grid)
@@ -166,23 +170,27 @@ class Stored:
 
     def _newest(self, grid: str) -> _Asked | None:
         """The newest run over this grid, with those that differ from it in the seed only."""
-        runs = [run for run in self._runs if run.params.get("grid") == grid]
-        if not runs:
+        over = [run for run in self._runs if run.params.get("grid") == grid]
+        for newest in over:
+            same = [run for run in over if _question(run) == _question(newest)]
+            if any(run.done for run in same):
+                break
+        else:
             return None
         by_seed: dict[int, list[Run]] = {}
-        for run in runs:
-            if (run.models, _question(run)) == (runs[0].models, _question(runs[0])):
-                by_seed.setdefault(run.seed, []).append(run)
+        for run in same:
+            by_seed.setdefault(run.seed, []).append(run)
         looked = {
             seed: queries_evaluate.count_images(self._db, [run.id for run in of_seed])
             for seed, of_seed in by_seed.items()
         }
         most = max(looked.values())
         whole = {seed: of_seed for seed, of_seed in by_seed.items() if looked[seed] == most}
-        return _Asked(whole, any(run.id in self._talking for run in runs))
+        return _Asked(whole, runs.talked(newest))
 
 
-def _question(run: Run) -> dict[str, Any]:
-    """Params of a run without what is applied to its answers afterwards."""
-    later = ("filter", "threshold", "rank", "combine")
-    return {key: value for key, value in run.params.items() if key not in later}
+def _question(run: Run) -> tuple[Any, ...]:
+    """What the model was asked, but for the seed. The tokens are kept, so the way in which the
+    run combined them is not part of it."""
+    params = {key: value for key, value in runs.asked(run).items() if key != "combine"}
+    return dict(run.models), params

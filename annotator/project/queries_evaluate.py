@@ -53,11 +53,3 @@ def count_images(db: sqlite3.Connection, run_ids: Sequence[int]) -> int:
         (json.dumps(list(run_ids)),),
     ).fetchone()
     return int(row[0])
-
-
-def talking_runs(db: sqlite3.Connection) -> set[int]:
-    """Runs of models that talk: their replies are stored."""
-    rows = db.execute(
-        "SELECT id FROM runs WHERE EXISTS (SELECT 1 FROM replies WHERE replies.run_id = runs.id)"
-    )
-    return {row[0] for row in rows}

@@ -41,7 +41,6 @@ def answer(project: Project, seed: int, grid: str, words: Words, **more: Any) ->
     tokens = more.pop("tokens", {})
     params = {"grid": grid, "samples": 1, "combine": "avg", "filter": "percentile"} | more
     pack = params.pop("pack", "p")
-    replies = params.pop("replies", {})
     with project.write("runs", "proposals") as db:
         run = store.start_run(db, "propose", pack=pack, params=params, seed=seed)
         for file, of_file in words.items():
@@ -54,8 +53,7 @@ def answer(project: Project, seed: int, grid: str, words: Words, **more: Any) ->
                 )
                 for crop, sample, (word, wordnet_id), p in of_file
             ]
-            image = queries.find_image(db, file).id
-            store.add_run_images(db, run, [(image, None, said)], {image: replies.get(file, [])})
+            store.add_run_images(db, run, [(queries.find_image(db, file).id, None, said)])
         store.finish_run(db, run, "done")
     return run
 
@@ -226,27 +224,47 @@ def test_seeds_give_means_and_deviations(photos: Project, truth: Path) -> None:
     ]
     for seed, words in enumerate(said):
         answer(photos, seed, "none", words)
-    answer(photos, 7, "none", said[0], temperature=1.0, pack="other")
     answer(photos, 8, "none", {}, pack="p")  # stopped before it had looked at anything
+    answer(photos, 7, "none", said[0], pack="p", temperature=1.0)
+    answer(photos, 9, "none", said[0], pack="p")  # asks as the first ones did
+    answer(photos, 7, "none", said[0], pack="other")
     (row,) = vocabulary_table(photos, truth, ["none"], ["none"], k=1, pack="p")
-    # R at K = 1: 1/3, 1/3, 0.
-    assert row["seeds"] == 3
-    assert row["R"] == pytest.approx(100 * 2 / 9)
-    assert row["R std"] == pytest.approx(100 * (((1 / 9) ** 2 * 2 + (2 / 9) ** 2) / 2) ** 0.5)
-    assert (row["#L"], row["FP"]) == (2, 0)  # 5/3 and 1/3, rounded
-    assert "22.22 ± 19.25" in format_table([row])
+    # R at K = 1: 1/3, 1/3, 0, 1/3; mean 1/4, deviations 1/12, 1/12, 3/12, 1/12.
+    assert row["seeds"] == 4
+    assert row["R"] == pytest.approx(25.0)
+    assert row["R std"] == pytest.approx(100 * ((1 + 1 + 9 + 1) / 144 / 3) ** 0.5)
+    assert (row["#L"], row["FP"]) == (2, 0)  # 6/4 and 1/4, rounded
+    assert "25.00 ± 16.67" in format_table([row])
     tags = tags_table(photos, truth, pack="p")[0]
     assert (tags["Images"], "Images std" in tags) == (1, False)
-    assert tags["Top-1"] == pytest.approx(100 * 2 / 3)
+    assert tags["Top-1"] == pytest.approx(75.0)
     (other,) = vocabulary_table(photos, truth, ["none"], ["none"])
     assert (other["seeds"], "R std" in other) == (1, False)
     with pytest.raises(AnnotatorError, match="pack q, only of other, p"):
         vocabulary_table(photos, truth, pack="q")
 
 
+def test_the_pack_that_was_asked_for_last_is_evaluated(photos: Project, truth: Path) -> None:
+    answer(photos, 0, "none", {"0.jpg": [("whole", 0, TABBY, 0.9)]}, pack="first")
+    answer(photos, 0, "none", {"0.jpg": [("whole", 0, UMBRELLA, 0.9)]}, pack="second")
+    assert vocabulary_table(photos, truth, filters=["none"])[0]["R"] == 0.0
+    assert vocabulary_table(photos, truth, filters=["none"], pack="first")[0]["R"] > 0.0
+    # It had done everything before and so has nothing to do, but is what a person wants to see.
+    answer(photos, 0, "none", {}, pack="first")
+    assert vocabulary_table(photos, truth, filters=["none"])[0]["R"] > 0.0
+
+
+def test_rows_of_other_defaults_are_named_once(sgc: Project, truth: Path) -> None:
+    names = [row["Method"] for row in ablation_table(sgc, truth, combine="max", rank="occurrence")]
+    assert names == [
+        *(f"{name} max occ" for name in ("BASE", "SG", "SGC", "TH", "NONE", "BOTH")),
+        *("BASE avg occ", "BASE product occ", "BASE min occ", "BASE max prob"),
+    ]
+
+
 def test_a_model_that_talks_needs_a_run_for_each_grid(photos: Project, truth: Path) -> None:
     said: Words = {"0.jpg": [("whole", 0, TABBY, 0.9)]}
-    answer(photos, 0, "sgc", said, replies={"0.jpg": [store.ReplyRow("whole", 0, "tabby")]})
+    answer(photos, 0, "sgc", said, strategy="list")
     assert [row["Method"] for row in ablation_table(photos, truth)] == ["SGC"]
     with pytest.raises(AnnotatorError, match="grid none are stored"):
         vocabulary_table(photos, truth, ["none"])
@@ -261,11 +279,7 @@ def test_a_sample_that_could_not_be_read_was_a_look_all_the_same(
         "1.jpg": [("whole", sample, BEAGLE, None) for sample in range(4)],
         "2.jpg": [("whole", 0, TABBY, None)],
     }
-    replies = {
-        file: [store.ReplyRow("whole", sample, "?", "no list") for sample in range(4)]
-        for file in words
-    }
-    answer(photos, 0, "none", words, samples=4, replies=replies)
+    answer(photos, 0, "none", words, samples=4, strategy="list")
     # beagle 4/4 yes; tabby 1/4 yes on one image and no on the other: (1/3, 1), (2/3, 2/3).
     area = 1 / 3 * 1 + 1 / 3 * (1 + 2 / 3) / 2
     for row in tags_table(photos, truth):

@@ -38,13 +38,3 @@ def test_tokens_of_the_newest_run_that_did_an_image(made) -> None:
         assert queries_evaluate.count_images(db, runs) == 3
         db.execute("UPDATE images SET hash = 'other' WHERE id = ?", (one,))
         assert list(queries_evaluate.image_tokens(db, [one], runs, ["whole"])) == []
-
-
-def test_runs_that_talk_have_replies(made) -> None:
-    with made.project.write("runs", "proposals") as db:
-        silent, talking = (store.start_run(db, "propose") for _ in range(2))
-        row = (made.images[0], None, [])
-        store.add_run_images(db, silent, [row])
-        reply = store.ReplyRow("whole", 0, "I cannot say.", "no list")
-        store.add_run_images(db, talking, [row], {made.images[0]: [reply]})
-        assert queries_evaluate.talking_runs(db) == {talking}

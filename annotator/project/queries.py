@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,7 @@ def status(db: sqlite3.Connection) -> dict[str, Any]:
                 "status": one.status,
                 "done": one.done,
                 "total": one.total,
+                "usage": asdict(one.usage),
             }
             for one in runs(db)
         ],

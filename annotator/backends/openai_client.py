@@ -26,6 +26,7 @@ from annotator.backends.openai_errors import (
     too_late,
 )
 from annotator.backends.openai_extras import Attempt, Extra, Known
+from annotator.backends.openai_replies import one_line
 from annotator.backends.openai_settings import Settings
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Usage
@@ -107,16 +108,18 @@ class Server:
         """Asks with the extras in the forms that the server may understand, in others where it
         refuses them; what helped is remembered."""
         body = {**body, "model": await self.model()}
-        attempt = self._known.attempt(extras)
-        while True:
-            try:
-                found = await self._with_retries(kind, {**body, **attempt.params}, attempt)
-            except Refused as refused:
-                if not attempt.refused(refused):
-                    raise
-            else:
-                attempt.taken()
-                return found
+        # A request keeps its place while it waits to be sent again: a busy server gets fewer.
+        async with self._gate:
+            attempt = self._known.attempt(extras)
+            while True:
+                try:
+                    found = await self._with_retries(kind, {**body, **attempt.params}, attempt)
+                except Refused as refused:
+                    if not attempt.refused(refused):
+                        raise
+                else:
+                    attempt.taken()
+                    return found
 
     async def _with_retries(
         self, kind: str, body: Mapping[str, Any], attempt: Attempt
@@ -154,11 +157,10 @@ class Server:
 
     async def _once(self, kind: str, body: Mapping[str, Any], repeats: bool) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
-        async with self._gate:
-            while (left := self._resume_at - loop.time()) > 0:
-                await asyncio.sleep(left)
-            self._count(Usage(requests=1, retries=int(repeats)))
-            return await self._send(kind, body)
+        while (left := self._resume_at - loop.time()) > 0:
+            await asyncio.sleep(left)
+        self._count(Usage(requests=1, retries=int(repeats)))
+        return await self._send(kind, body)
 
     async def _send(self, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """One request and the JSON object it is answered with, within the timeout as a whole: a
@@ -261,11 +263,10 @@ class Server:
         }
 
     def _clean(self, text: str) -> str:
-        """A text of the server, short, on one line and without the key, should it repeat it."""
+        """A text of the server on one line and without the key, should it repeat it."""
         if self._key:
             text = text.replace(self._key, "…")
-        text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
-        return (text[:297] + "…" if len(text) > 300 else text).rstrip(" .")
+        return one_line(text)
 
     def _count_tokens(self, found: Mapping[str, Any]) -> None:
         used = found.get("usage")

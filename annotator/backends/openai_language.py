@@ -64,7 +64,7 @@ class ServerLanguageModel:
             extras.append(held_to(schema))
         found = self._one(self._server.chat(body, extras))
         said = openai_replies.said(found)
-        if not said.generated.text and said.failure is not None and "choices" not in found:
+        if said.failure == openai_replies.NO_REPLY:
             raise AnnotatorError(
                 f"The model server at {self._server.settings.base_url} gave no reply "
                 f"({said.failure}): check that it is an OpenAI-compatible one."
@@ -143,36 +143,22 @@ def _of_option(answer: Mapping[str, Any], prompt: str, option: str) -> float:
     tokens, logprobs = rows.get("tokens"), rows.get("token_logprobs")
     if not isinstance(tokens, list) or not isinstance(logprobs, list):
         raise Refused(200, "it repeats no text with probabilities")
+    text, seam = (
+        (prompt + option).encode("utf-8", "replace"),
+        len(prompt.encode("utf-8", "replace")),
+    )
+    pieces = [openai_replies.token_bytes(one) or b"" for one in tokens[: len(logprobs)]]
     total, told = 0.0, 0
-    for start, end, logprob in _spans(tokens, logprobs, prompt + option):
-        if end > len(prompt) and start < len(prompt) + len(option):
+    for (start, end), logprob in zip(
+        openai_replies.spans(text, pieces) or (), logprobs, strict=False
+    ):
+        if start < end and end > seam:
             if openai_replies.probability(logprob) is None:
                 raise Refused(200, "it repeats the text without probabilities")
             total, told = total + min(float(logprob), 0.0), told + 1
     if not told:
         raise Refused(200, "it does not repeat the text")
     return total
-
-
-def _spans(tokens: Sequence[Any], logprobs: Sequence[Any], text: str) -> list[tuple[int, int, Any]]:
-    """(start, end, log-probability) of the tokens that wrote ``text``. A token that is not to be
-    found there (a sign of the start, a part of a letter) writes what is up to the next one."""
-    found: list[tuple[int, int, Any]] = []
-    at = 0
-    open_ones: list[Any] = []
-    for token, logprob in zip(tokens, logprobs, strict=False):
-        if at >= len(text):
-            break
-        piece = token if isinstance(token, str) else ""
-        start = text.find(piece, at, at + len(piece) + 8) if piece else -1
-        if start < 0:
-            open_ones.append(logprob)
-            continue
-        found.extend((at, start, one) for one in open_ones)
-        open_ones.clear()
-        at = start + len(piece)
-        found.append((start, at, logprob))
-    return found if at >= len(text) else []
 
 
 def _by_first_token(answer: Mapping[str, Any], options: Sequence[str]) -> list[float] | None:

@@ -14,11 +14,13 @@ from annotator.backends.answers import Generated, Token
 #: Bytes of a reply that a token may be ahead of the one before it: letters whose bytes several
 #: tokens share are told of by some servers in none of them.
 _GAP = 16
+NO_REPLY = "the server's answer has no reply in it"
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The reply in an answer of /chat/completions, or ``failure``: why there is none."""
+    """The reply in an answer of /chat/completions, or ``failure``: why there is none; NO_REPLY
+    when the answer is none of that kind."""
 
     generated: Generated
     failure: str | None = None
@@ -32,10 +34,10 @@ def said(answer: Mapping[str, Any]) -> Said:
     choices = answer.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(choice, dict):
-        return _nothing("the server's answer has no reply in it")
+        return _nothing(NO_REPLY)
     message = choice.get("message")
     if not isinstance(message, dict):
-        return _nothing("the server's answer has no reply in it")
+        return _nothing(NO_REPLY)
     text = _clean(_text(message.get("content")))
     ended = choice.get("finish_reason")
     if not text.strip():
@@ -52,7 +54,7 @@ def _nothing(failure: str) -> Said:
 def _why_empty(message: Mapping[str, Any], ended: Any) -> str:
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal.strip():
-        return f"the model refused: {_clean(refusal).strip()[:300]}"
+        return f"the model refused: {one_line(refusal)}"
     if ended == "content_filter":
         return "the server's content filter stopped the reply"
     if message.get("tool_calls") or message.get("function_call"):
@@ -77,6 +79,12 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def one_line(text: str) -> str:
+    """A text of a server as a message can hold it: short, printable, without a last full stop."""
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return (line[:297] + "…" if len(line) > 300 else line).rstrip(" .")
+
+
 def tokens(text: str, logprobs: Any) -> tuple[Token, ...]:
     """Tokens of a reply with the letters that each of them wrote, () where the server gave none,
     where a probability is not a number, or where they are not those of the reply."""
@@ -87,18 +95,19 @@ def tokens(text: str, logprobs: Any) -> tuple[Token, ...]:
     probabilities: list[float] = []
     for row in rows:
         found = probability(row.get("logprob")) if isinstance(row, dict) else None
-        if found is None:
+        piece = token_bytes(row.get("token"), row.get("bytes")) if found is not None else None
+        if found is None or piece is None:
             return ()
-        pieces.append(_bytes(row))
+        pieces.append(piece)
         probabilities.append(found)
     data = text.encode("utf-8")
-    spans = _exact(data, pieces) or _loose(data, pieces)
-    if spans is None:
+    places = spans(data, pieces)
+    if places is None:
         return ()
     # Letter that each byte belongs to, counted from 1.
     letters = np.cumsum((np.frombuffer(data, np.uint8) & 0xC0) != 0x80)
     made = []
-    for (start, end), found in zip(spans, probabilities, strict=True):
+    for (start, end), found in zip(places, probabilities, strict=True):
         first = int(letters[start]) - 1 if start < len(data) else len(text)
         made.append(Token(first, int(letters[end - 1]) if end > start else first, found))
     return tuple(made)
@@ -111,16 +120,20 @@ def probability(logprob: Any) -> float | None:
     return math.exp(min(float(logprob), 0.0))
 
 
-def _bytes(row: Mapping[str, Any]) -> bytes:
-    """The bytes of a token: as given, else those of its text; none where a part of a letter was
-    given as a text."""
-    given = row.get("bytes")
+def token_bytes(token: Any, given: Any = None) -> bytes | None:
+    """The bytes of a token: as given, else those of its text, b"" where that is only a sign for a
+    part of a letter; None when there is neither."""
     if isinstance(given, list) and all(isinstance(one, int) and 0 <= one < 256 for one in given):
         return bytes(given)
-    token = row.get("token")
-    if not isinstance(token, str) or "�" in token:
-        return b""
-    return _clean(token).encode("utf-8")
+    if not isinstance(token, str):
+        return None
+    return b"" if "�" in token else _clean(token).encode("utf-8")
+
+
+def spans(data: bytes, pieces: list[bytes]) -> list[tuple[int, int]] | None:
+    """Which bytes of ``data`` each of the tokens wrote: (start, end), start == end for one that
+    wrote nothing of it. None when they did not write it."""
+    return _exact(data, pieces) or _loose(data, pieces)
 
 
 def _exact(data: bytes, pieces: list[bytes]) -> list[tuple[int, int]] | None:
@@ -150,7 +163,7 @@ def _loose(data: bytes, pieces: list[bytes]) -> list[tuple[int, int]] | None:
         wanted = piece.lstrip() if at == 0 else piece
         found = data.find(wanted, at, at + len(wanted) + _GAP) if wanted else -1
         if found < 0:
-            if not piece:
+            if not piece and not over:
                 silent.append(number)
             over = over or (bool(piece) and at > 0)
             spans.append((at, at))

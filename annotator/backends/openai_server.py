@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from annotator.backends.registry import Pack, RoleSpec
 
 _JPEG_QUALITY = 90
-#: Calls of ``propose`` should keep all requests of the concurrency busy most of the time.
-_ROUNDS = 4
+#: Images for each request of the concurrency: enough to keep all of them busy most of the time,
+#: few because a server that stops answering takes the answers of its call with it.
+_ROUNDS = 2
 #: So many images in a row that a server refuses are a fault of the pack and not of the images:
 #: when it never answered, and when it did.
 _REFUSED_AT_ONCE, _REFUSED_LATER = 5, 25

@@ -133,8 +133,8 @@ def _role(role: str, kind: str, url: str, model: str, key: str) -> list[str]:
 
 
 def _toml(text: str) -> str:
-    # A string of JSON in ASCII is one of TOML too; all that goes in is printable.
-    return json.dumps(text)
+    # A string of JSON is one of TOML too, as long as it spells no letter as two halves.
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _ours(path: Path) -> bool:

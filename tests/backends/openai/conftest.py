@@ -116,6 +116,8 @@ class FakeServer:
     def _handle(self, http: BaseHTTPRequestHandler) -> None:
         size = int(http.headers.get("Content-Length") or 0)
         data = http.rfile.read(size)
+        if len(data) < size:
+            return  # the client stopped in the middle of it
         with self._lock:
             number = sum(one.path == http.path for one in self.asked)
             asked = Asked(

@@ -133,6 +133,17 @@ def test_undoing_a_word_that_a_machine_uses_hands_it_over(made) -> None:
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
+def test_a_word_that_a_label_means_on_an_image_is_handed_over_too(made) -> None:
+    crane = synsets.add(made.project, "crane")
+    with made.project.write("synsets") as db:
+        label = store.ensure_label(db, "crane")
+        db.execute("INSERT INTO label_senses VALUES (?, ?, ?)", (label, made.images[0], crane))
+    made.project.undo()
+    with made.project.read() as db:
+        assert db.execute("SELECT synset_id FROM label_senses").fetchall() == [(crane,)]
+        assert queries.synset(db, crane).source == "machine"
+
+
 def test_an_id_that_undo_freed_is_not_given_again(made) -> None:
     lamp = synsets.add(made.project, "lamp")
     made.project.undo()

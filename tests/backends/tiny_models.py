@@ -221,34 +221,74 @@ def blip2_t5(folder: Path) -> None:
 
 def qwen_vl(folder: Path) -> None:
     tokenizer = bytes_tokenizer()
+    text = text_config(tokenizer, rope_parameters=_mrope(1, 1, 2))
+    vision = {
+        "depth": 2,
+        "hidden_size": HIDDEN,
+        "intermediate_size": 2 * HIDDEN,
+        "num_heads": 4,
+        "out_hidden_size": HIDDEN,
+        "window_size": 56,
+        "fullatt_block_indexes": [1],
+    }
+    model = transformers.Qwen2_5_VLForConditionalGeneration(_qwen_config(tokenizer, text, vision))
+    _save(folder, model, _qwen_processor(tokenizer, 28 * 28 * 9))
+
+
+def wide_qwen_vl(folder: Path, layers: int) -> None:
+    """As wide as Qwen2.5-VL-3B, with random bfloat16 weights: for benchmarks, not for tests."""
+    tokenizer = bytes_tokenizer()
+    text = text_config(
+        tokenizer,
+        hidden_size=2048,
+        intermediate_size=11008,
+        num_hidden_layers=layers,
+        num_attention_heads=16,
+        num_key_value_heads=2,
+        max_position_embeddings=8192,
+        rope_parameters=_mrope(16, 24, 24),
+        vocab_size=151936,
+    )
+    vision = {
+        "depth": min(32, layers),
+        "hidden_size": 1280,
+        "intermediate_size": 3420,
+        "num_heads": 16,
+        "out_hidden_size": 2048,
+        "fullatt_block_indexes": [7, 15, 23, 31],
+    }
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        model = transformers.AutoModelForImageTextToText.from_config(
+            _qwen_config(tokenizer, text, vision), dtype=torch.bfloat16
+        )
+    model.save_pretrained(folder)
+    _qwen_processor(tokenizer, 448 * 448).save_pretrained(folder)
+
+
+def _mrope(*section: int) -> dict[str, Any]:
+    return {"rope_type": "default", "rope_theta": 1e6, "mrope_section": list(section)}
+
+
+def _qwen_config(tokenizer: Any, text: dict[str, Any], vision: dict[str, Any]) -> Any:
     at = tokenizer.convert_tokens_to_ids
-    config = transformers.Qwen2_5_VLConfig(
-        text_config=text_config(
-            tokenizer,
-            rope_parameters={"rope_type": "default", "mrope_section": [1, 1, 2]},
-        ),
-        vision_config={
-            "depth": 2,
-            "hidden_size": HIDDEN,
-            "intermediate_size": 2 * HIDDEN,
-            "num_heads": 4,
-            "out_hidden_size": HIDDEN,
-            "window_size": 56,
-            "fullatt_block_indexes": [1],
-        },
+    return transformers.Qwen2_5_VLConfig(
+        text_config=text,
+        vision_config=vision,
         image_token_id=at("<|image_pad|>"),
         video_token_id=at("<|video_pad|>"),
         vision_start_token_id=at("<|vision_start|>"),
         vision_end_token_id=at("<|vision_end|>"),
     )
-    size = {"shortest_edge": 28 * 28, "longest_edge": 28 * 28 * 9}
-    processor = transformers.Qwen2_5_VLProcessor(
+
+
+def _qwen_processor(tokenizer: Any, most: int) -> Any:
+    size = {"shortest_edge": 28 * 28, "longest_edge": most}
+    return transformers.Qwen2_5_VLProcessor(
         transformers.Qwen2VLImageProcessor(size=size),
         tokenizer,
         transformers.Qwen2VLVideoProcessor(size=size),
         chat_template=CHAT.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>"),
     )
-    _save(folder, transformers.Qwen2_5_VLForConditionalGeneration(config), processor)
 
 
 def smolvlm(folder: Path) -> None:

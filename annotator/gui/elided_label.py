@@ -6,6 +6,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyleOption, QWidget
 
+from annotator.gui.words import plain_tip
+
 
 class ElidedLabel(QLabel):
     """``text()`` is always the whole text, and so is the tool tip while a part is left out."""
@@ -41,7 +43,7 @@ class ElidedLabel(QLabel):
         self._tell()
 
     def _tell(self) -> None:
-        self.setToolTip(self.text() if self.shown != self.text() else "")
+        self.setToolTip(plain_tip(self.text()) if self.shown != self.text() else "")
 
     def paintEvent(self, event: QPaintEvent) -> None:
         option = QStyleOption()

@@ -81,6 +81,7 @@ class MainWindow(QMainWindow):
         self.start = StartPage(self)
         self.wait = QLabel("Opening…", self)
         self.wait.setObjectName("hint")
+        self.wait.setTextFormat(Qt.TextFormat.PlainText)
         self.wait.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.stack = QStackedWidget(self)
         self.stack.addWidget(self.start)

@@ -73,7 +73,7 @@ class MoreFields(QWidget):
 
         for part in self._of_talk:
             part.setVisible(talks)
-        self.samples.setSpecialValueText(f"as in the paper: {PAPER_SAMPLES[grid]}")
+        self.samples.setSpecialValueText(f"{PAPER_SAMPLES[grid]} (the paper)")
         self.correct.setEnabled(has_correction)
         self.correct.setToolTip("" if has_correction else "This prompt of the pack has none")
 

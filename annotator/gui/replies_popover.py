@@ -26,7 +26,7 @@ from annotator.gui.key_button import KeyButton
 from annotator.gui.overlay import Overlay
 from annotator.gui.panels.row_delegates import Index, RowDelegate, draw_text, sized
 from annotator.gui.session import Session
-from annotator.gui.words import one_line, plural, tip
+from annotator.gui.words import one_line, plain_tip, plural
 
 #: Replies that are read at a time; each has up to 64,000 characters.
 PAGE = 50
@@ -58,7 +58,7 @@ class RepliesModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return f"{one.image}, {place(one)}: {one_line(one.failure or '')}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tip(f"{one.image}\n{place(one)}\n{one_line(one.failure or '')}")
+            return plain_tip(f"{one.image}\n{place(one)}\n{one_line(one.failure or '')}")
         return None
 
     def canFetchMore(self, parent: Index) -> bool:

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
 from annotator.gui.jobs import Job, Jobs
+from annotator.gui.words import on_button, plain_tip
 
 #: How often rate and time left are shown anew.
 _TICK_MS = 500
@@ -39,6 +40,7 @@ class StatusLine(QWidget):
         self.cancel.clicked.connect(self._cancel)
         self.saved = QLabel(self)
         self.saved.setObjectName("muted")
+        self.saved.setTextFormat(Qt.TextFormat.PlainText)
         self.undo = QPushButton(self)
         self.undo.setObjectName("inline")
         self.undo.clicked.connect(self.undo_wanted)
@@ -72,12 +74,12 @@ class StatusLine(QWidget):
     def show_saved(self, saved: str, undo: str, where: str = "") -> None:
         """``undo``: label of the step that undo would take back, "" if there is none."""
         self.saved.setText(saved)
-        self.saved.setToolTip(where)
+        self.saved.setToolTip(plain_tip(where))
         text = f"Undo: {undo}" if undo else "Nothing to undo"
         self.undo.setText(
-            self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, _UNDO_WIDTH)
+            on_button(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, _UNDO_WIDTH))
         )
-        self.undo.setToolTip(f"{text} (Ctrl+Z)" if undo else "")
+        self.undo.setToolTip(plain_tip(f"{text} (Ctrl+Z)") if undo else "")
         self.undo.setEnabled(bool(undo))
         self.undo.setVisible(bool(saved))
 

@@ -22,6 +22,7 @@ class TopBar(QWidget):
         self.setFixedHeight(44)
         self.name = QLabel(self)
         self.name.setObjectName("title")
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.counts = QLabel(self)
         self.counts.setObjectName("pill")
         left = QHBoxLayout()

@@ -17,12 +17,17 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def tip(text: str) -> str:
+def plain_tip(text: str) -> str:
     """A tool tip that shows ``text`` letter by letter. Qt takes one with tags or entities in it
     for HTML, and what a model said may hold anything."""
     if "<" not in text and "&" not in text:
         return text
     return f'<span style="white-space: pre-wrap">{html.escape(text)}</span>'
+
+
+def on_button(text: str) -> str:
+    """``text`` for a button, where a single & would mark a key."""
+    return text.replace("&", "&&")
 
 
 def usage_words(usage: Mapping[str, Any] | None) -> str:

@@ -14,6 +14,7 @@ from PySide6.QtCore import (
 )
 
 from annotator.core.records import Image
+from annotator.gui.words import plain_tip
 from annotator.project.queries import ImageMark
 
 Index = QModelIndex | QPersistentModelIndex
@@ -67,7 +68,7 @@ class ImagesModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return image.path
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _tooltip(image, mark)
+            return plain_tip(_tooltip(image, mark))
         return None
 
     def set_ids(self, ids: list[int]) -> bool:

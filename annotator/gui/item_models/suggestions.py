@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from annotator.core.records import Suggestion
-from annotator.gui.words import one_line, plural, tip
+from annotator.gui.words import one_line, plain_tip, plural
 
 Index = QModelIndex | QPersistentModelIndex
 SuggestionRole = Qt.ItemDataRole.UserRole
@@ -55,7 +55,7 @@ class SuggestionsModel(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             kind = "merge" if one.kind == "merge" else "move"
             return f"{kind} {title(one)}, confidence {one.confidence:.2f}, {why(one)}"
-        return tip(_tooltip(one)) if role == Qt.ItemDataRole.ToolTipRole else None
+        return plain_tip(_tooltip(one)) if role == Qt.ItemDataRole.ToolTipRole else None
 
     def at(self, row: int) -> Suggestion | None:
         """The suggestion of a row, None outside the list."""

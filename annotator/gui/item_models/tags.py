@@ -14,6 +14,7 @@ from PySide6.QtCore import (
 )
 
 from annotator.core.records import Region, Tag, Verdict
+from annotator.gui.words import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 RecordRole = Qt.ItemDataRole.UserRole
@@ -81,7 +82,9 @@ class _RecordsModel(QAbstractListModel, Generic[Record]):
             return record
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return self._words(record)
-        return self._tooltip(record) if role == Qt.ItemDataRole.ToolTipRole else None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return plain_tip(self._tooltip(record))
+        return None
 
     def set_records(self, records: Sequence[Record]) -> None:
         new = list(records)

@@ -16,6 +16,7 @@ from PySide6.QtCore import (
 
 from annotator.core.records import Synset
 from annotator.gui.item_models.vocabulary_forest import EMPTY, Chip, Forest, Shown
+from annotator.gui.words import plain_tip
 
 #: Synset ids that are being dragged, as decimal numbers with a space between.
 MIME = "application/x-annotator-synsets"
@@ -115,7 +116,7 @@ class VocabularyModel(QAbstractItemModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return synset.name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tooltip(synset)
+            return plain_tip(tooltip(synset))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             images = synset.subtree_support if synset.inner else synset.support
             return f"{synset.name}, {images} images, {verdict_word(synset)}"

@@ -21,6 +21,7 @@ from annotator.gui.elided_label import ElidedLabel
 from annotator.gui.item_models.tags import area_words, number_words
 from annotator.gui.key_button import KeyButton
 from annotator.gui.panels.canvas_bar_heat import HeatSlider
+from annotator.gui.words import plain_tip
 
 #: Most pixels for the name of the tag whose mask is shown, and for the image's path.
 _NAME, _FILE = 160, 280
@@ -151,7 +152,7 @@ class CanvasBar(QFrame):
             room = min(_NAME, max(0, self.width() - _BESIDE_NAME))
             short = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, room)
             self._mask.setText(f"<b>{escape(short)}</b>&nbsp; {area_words(area)}")
-            self._mask.setToolTip(name)
+            self._mask.setToolTip(plain_tip(name))
 
     def set_note(self, note: str) -> None:
         """What is going on, e.g. that a model is being loaded; empty when nothing is."""
@@ -221,4 +222,5 @@ def _label(name: str, width: int) -> QLabel:
 def _muted(text: str) -> QLabel:
     label = QLabel(text)
     label.setObjectName("muted")
+    label.setTextFormat(Qt.TextFormat.PlainText)
     return label

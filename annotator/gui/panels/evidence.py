@@ -110,6 +110,7 @@ class EvidencePanel(QScrollArea):
         self.heading = QLabel(self.body)
         self.heading.setObjectName("heading")
         self.heading.setWordWrap(True)
+        self.heading.setTextFormat(Qt.TextFormat.PlainText)
         self.verdict = VerdictLabel(self.body)
         self.path = PathLine(self.body, 4)
         self.lemmas = Flow(self.body)

@@ -130,6 +130,7 @@ class EvidenceRow(QWidget):
         self.nothing = QLabel(self)
         self.nothing.setObjectName("hint")
         self.nothing.setWordWrap(True)
+        self.nothing.setTextFormat(Qt.TextFormat.PlainText)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(GAP)

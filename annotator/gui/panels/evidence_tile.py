@@ -25,6 +25,7 @@ from annotator.core.records import Tag
 from annotator.gui import theme
 from annotator.gui.panels import synset_tree_rows as rows
 from annotator.gui.session import Session
+from annotator.gui.words import plain_tip
 
 EDGE = 256
 KEPT = 400
@@ -105,8 +106,10 @@ class EvidenceTile(QAbstractButton):
         verdict = "to decide" if tag.verdict == "unknown" else tag.verdict
         self.setAccessibleName(f"{tag.image}, {tag.synset}, {score}, {verdict}")
         self.setToolTip(
-            f"{tag.image}\n{tag.synset} · {score} · {verdict}\n"
-            "Enter opens it; Y accepts the tag on this image, X rejects it, U clears"
+            plain_tip(
+                f"{tag.image}\n{tag.synset} · {score} · {verdict}\n"
+                "Enter opens it; Y accepts the tag on this image, X rejects it, U clears"
+            )
         )
         self.update()
         return other
@@ -118,7 +121,7 @@ class EvidenceTile(QAbstractButton):
         self._scaled = None
         if isinstance(picture, str):
             self._picture, self._reason = None, picture
-            self.setToolTip(picture)
+            self.setToolTip(plain_tip(picture))
         else:
             self._picture, self._reason = picture, ""
         self.update()

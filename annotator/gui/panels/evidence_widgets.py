@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from annotator.core.records import Synset
+from annotator.gui.words import on_button, plain_tip
 
 
 class Flow(QWidget):
@@ -101,7 +102,7 @@ def chip(text: str, kind: str = "pill", tip: str = "") -> QLabel:
     """A word in a pill. ``kind`` is its name in the style sheet: "pill", "lemmaPill" ..."""
     label = QLabel(text)
     label.setObjectName(kind)
-    label.setToolTip(tip)
+    label.setToolTip(plain_tip(tip))
     label.setTextFormat(Qt.TextFormat.PlainText)
     return label
 
@@ -115,12 +116,12 @@ class PathLine(Flow):
         """The synsets from the top of the tree down to the shown one."""
         parts: list[QWidget] = []
         for above in path[:-1]:
-            link = QPushButton(above.name)
+            link = QPushButton(on_button(above.name))
             link.setObjectName("pathLink")
             link.setFlat(True)
             link.setCursor(Qt.CursorShape.PointingHandCursor)
             link.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            link.setToolTip(f"Show {above.name}")
+            link.setToolTip(plain_tip(f"Show {above.name}"))
             link.clicked.connect(lambda _on=False, i=above.id: self.wanted.emit(i))
             parts += [link, chip("›", "hint")]
         if path:

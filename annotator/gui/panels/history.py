@@ -83,6 +83,7 @@ class HistoryPanel(QWidget):
         self.next_undo = QLabel(self)
         self.next_undo.setObjectName("hint")
         self.next_undo.setWordWrap(True)
+        self.next_undo.setTextFormat(Qt.TextFormat.PlainText)
         self.undo_button = KeyButton("Undo", "Ctrl Z", parent=self)
         self.redo_button = KeyButton("Redo", "Ctrl Shift Z", parent=self)
         self.undo_button.clicked.connect(session.undo)

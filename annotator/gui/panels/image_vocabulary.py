@@ -14,6 +14,7 @@ from annotator.core.records import Image, Synset, Tag
 from annotator.gui import theme
 from annotator.gui.panels.thumbnail_delegate import paint_thumb
 from annotator.gui.panels.thumbnail_store import ThumbnailStore
+from annotator.gui.words import plain_tip
 from annotator.project import queries
 
 _ROW = 26
@@ -116,7 +117,9 @@ class VocabularyTree(QWidget):
             count = line.synset.subtree_support
             images = "1 image" if count == 1 else f"{count:,} images"
             lemmas = ", ".join(line.synset.lemmas)
-            self.setToolTip(f"{lemmas}\n{images}\nDouble-click: show it in the vocabulary")
+            self.setToolTip(
+                plain_tip(f"{lemmas}\n{images}\nDouble-click: show it in the vocabulary")
+            )
         self.update()
 
     def leaveEvent(self, event: QEvent) -> None:
@@ -225,7 +228,7 @@ class EvidenceStrip(QWidget):
         if found is not None:
             image, tag = found
             score = "" if tag.score is None else f"\nscore {tag.score:.2f}"
-            self.setToolTip(f"{image.path}{score}\nClick: go to this image")
+            self.setToolTip(plain_tip(f"{image.path}{score}\nClick: go to this image"))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         found = self._at(event)

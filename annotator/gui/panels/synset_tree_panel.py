@@ -64,6 +64,7 @@ class SynsetTreePanel(QWidget):
         self.nothing = QLabel(self)
         self.nothing.setObjectName("hint")
         self.nothing.setWordWrap(True)
+        self.nothing.setTextFormat(Qt.TextFormat.PlainText)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.clear_button = QPushButton("Show all synsets", self)
         self.clear_button.clicked.connect(self.clear_filter)

@@ -79,6 +79,7 @@ class TakenOffer(QFrame):
         self.target: int | None = None
         self.label = QLabel(self)
         self.label.setWordWrap(True)
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.button = KeyButton("Merge…", "Enter", primary=True, parent=self)
         self.button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.button.clicked.connect(self._accept)

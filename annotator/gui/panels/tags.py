@@ -41,6 +41,7 @@ class TagsPanel(QWidget):
         self.rows.row_clicked.connect(self._row_clicked)
         self._empty = QLabel()
         self._empty.setWordWrap(True)
+        self._empty.setTextFormat(Qt.TextFormat.PlainText)
         self._empty.setObjectName("muted")
         self._empty.setContentsMargins(12, 16, 12, 16)
         self.word = WordEntry(session)
@@ -174,6 +175,7 @@ def _counts(tag: Tag) -> bool:
 
 def _title(text: str) -> QLabel:
     label = QLabel(text.upper())
+    label.setTextFormat(Qt.TextFormat.PlainText)
     label.setObjectName("heading")
     label.setContentsMargins(12, 14, 12, 6)
     return label

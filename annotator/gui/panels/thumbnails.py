@@ -288,6 +288,7 @@ class _FilterBox(QLineEdit):
 def _empty_page() -> tuple[QWidget, QLabel, QPushButton]:
     page = QWidget()
     text = QLabel()
+    text.setTextFormat(Qt.TextFormat.PlainText)
     text.setWordWrap(True)
     text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
     text.setObjectName("muted")

@@ -111,7 +111,7 @@ def _proposed(result: Result) -> Said:
     offers: Offers = (("Suggest groups (Ctrl+G)", "group"),)
     every, unread = result.get("replies") or 0, result.get("unreadable_replies") or 0
     if unread:
-        words.append(f"{unread:,} of {plural(every, 'answer')} could not be read.")
+        words.append(f"{unread:,} of {every:,} replies could not be read.")
         offers = (("Show them", "replies"), *offers)
     return _with_usage(words, result), offers
 

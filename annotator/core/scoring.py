@@ -147,10 +147,11 @@ def rank(
 
     "occurrence": the sum over the images of occurrence / looks, so that every image weighs the
     same however often it was looked at. "probability": eq. 3 with ``how`` over the probabilities
-    on the images. "product": the two multiplied (section 4, Methods: "we represent each label as
-    a product of occurrence and extracted probabilities"; section 3.3.1: eq. 3 again on the dataset
-    level). With "avg" and one look an image that is the sum of the probabilities. A concept that
-    has no probability on any image ranks by its occurrence.
+    on the images; "avg" weighs them by their occurrence, which makes it the average over all that
+    was said. "product": the two multiplied (section 4, Methods: "we represent each label as a
+    product of occurrence and extracted probabilities"; section 3.3.1: eq. 3 again on the dataset
+    level); with "avg" that is the sum of the images' scores. A concept that has no probability on
+    any image ranks by its occurrence.
 
     A product over images is ranked by the sum of its logarithms, so that it never underflows; a
     probability of 0 is minus infinity there, behind all others. Of equal scores the concept with
@@ -162,9 +163,10 @@ def rank(
     for image in images:
         for scored in image:
             if scored.kept:
-                sums = found.setdefault(scored.key, _Sums([], []))
+                sums = found.setdefault(scored.key, _Sums([], [], []))
                 sums.occurrences.append(scored.occurrence / scored.looks)
                 if scored.probability is not None:
+                    sums.weights.append(scored.occurrence / scored.looks)
                     sums.probabilities.append(scored.probability)
     in_logs = how == "product" and by != "occurrence"
     placed = [
@@ -180,9 +182,11 @@ def rank(
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """What a concept has on the images that kept it."""
+    """What a concept has on the images that kept it; ``weights``: the occurrences on those images
+    that have a probability."""
 
     occurrences: list[float]
+    weights: list[float]
     probabilities: list[float]
 
 
@@ -190,9 +194,13 @@ def _weight(sums: _Sums, by: Ranking, how: Combine) -> float:
     occurrence = math.fsum(sums.occurrences)
     if by == "occurrence" or not sums.probabilities:
         return occurrence
-    if by == "product" and how == "avg":
-        # In this order one look an image gives exactly the sum of the probabilities.
-        return math.fsum(sums.probabilities) * (occurrence / len(sums.probabilities))
+    if how == "avg":
+        pairs = zip(sums.weights, sums.probabilities, strict=True)
+        total, weight = math.fsum(w * p for w, p in pairs), math.fsum(sums.weights)
+        if by == "probability":
+            return total / weight
+        # In this order it is exactly the sum of the images' scores where all have probabilities.
+        return total * (occurrence / weight)
     probability = combine(sums.probabilities, how)
     return probability if by == "probability" else occurrence * probability
 

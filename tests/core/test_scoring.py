@@ -183,11 +183,11 @@ def three_images() -> list[list[Scored[str]]]:
         # a is on 1 + 1/2 images, its probabilities there 0.7 and 0.2; b on 1/2, 0.8; c on 1/2.
         ("occurrence", "avg", {"a": 1.5, "b": 0.5, "c": 0.5}),
         ("occurrence", "product", {"a": 1.5, "b": 0.5, "c": 0.5}),
-        ("probability", "avg", {"b": 0.8, "c": 0.5, "a": (0.7 + 0.2) / 2}),
+        ("probability", "avg", {"b": 0.8, "a": (1 * 0.7 + 0.5 * 0.2) / 1.5, "c": 0.5}),
         ("probability", "product", {"b": 0.8, "c": 0.5, "a": 0.7 * 0.2}),
         ("probability", "min", {"b": 0.8, "c": 0.5, "a": 0.2}),
         ("probability", "max", {"b": 0.8, "a": 0.7, "c": 0.5}),
-        ("product", "avg", {"a": 1.5 * 0.45, "c": 0.5, "b": 0.5 * 0.8}),
+        ("product", "avg", {"a": 1 * 0.7 + 0.5 * 0.2, "c": 0.5, "b": 0.5 * 0.8}),
         ("product", "product", {"c": 0.5, "b": 0.5 * 0.8, "a": 1.5 * 0.14}),
         ("product", "min", {"c": 0.5, "b": 0.5 * 0.8, "a": 1.5 * 0.2}),
         ("product", "max", {"a": 1.5 * 0.7, "c": 0.5, "b": 0.5 * 0.8}),

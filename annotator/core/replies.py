@@ -56,8 +56,10 @@ def parse(reply: str, *, cut: bool = False) -> Parsed:
     text, thinking = clean(Text.of(read))
     found = lists(text)
     if not any(map(str.isalpha, text.chars)):
-        empty = EMPTY_LIST if found.seen else NO_WORDS
-        return Parsed((), THINKS if thinking else empty)
+        if thinking:
+            return Parsed((), THINKS)
+        empty = CUT_OFF if cut and found.open else EMPTY_LIST
+        return Parsed((), empty if found.seen else NO_WORDS)
     refused = refuses(text.chars)
     if found.pieces and (not refused or found.quoted):
         said = _labels(found.pieces, read, cut)
@@ -65,7 +67,8 @@ def parse(reply: str, *, cut: bool = False) -> Parsed:
             return Parsed(said)
     if refused:
         return Parsed((), REFUSES)
-    said = _labels(replies_lines.pieces(text), read, cut) if not found.quoted else ()
+    half = cut or found.open
+    said = () if found.quoted else _labels(replies_lines.pieces(text), read, half)
     if said:
         return Parsed(said)
     return Parsed((), _failure(text.chars, cut, found.seen, found.open))
@@ -98,7 +101,7 @@ def _failure(chars: str, cut: bool, listed: bool, unclosed: bool) -> str:
         return CUT_OFF
     if listed:
         return EMPTY_LIST
-    if len(words) > 5 or len(chars) > 60:
+    if len(words) > 5 or (len(chars) > 60 and not chars.isascii()):
         sentences = len(re.findall(r"[.!?。！？](?:\s|$)", chars[:5000]))
         return SENTENCE if sentences <= 1 and "\n" not in chars.strip() else RUNNING_TEXT
     return NO_LABELS

@@ -14,6 +14,7 @@ MAX_WORDS = 8
 #: Words of a label that stands in no quotes: more of them are a sentence.
 MAX_BARE_WORDS = 5
 _LONGEST_PIECE = 1000
+_AROUND = " \n\t[]{}'\",.;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,9 @@ _REMARK_IN_FRONT = re.compile(
     r"\s*(?:\([^()]{0,200}\)|\[[^\[\]]{0,200}\]|（[^（）]{0,200}）)\s*(?=\S)"
 )
 _EXPLAINED = re.compile(
-    r"\s+[-–—−|~]+\s|\s*(?:->|=>|→|:=|—|--)|\s*[:：](?=\s|$|[\d.])|\s*=\s*|\s+#|\s+//"
+    r"\s+[-–—−|~]+\s|\s*(?:->|=>|→|:=|—|--(?=\s))|\s*[:：](?=\s|$|[\d.])|\s*=\s*|\s+#|\s+//"
     r"|,?\s(?:which|that is|that are|i\.e\.|e\.g\.|such as|etc\b)|\s+x\d{1,4}\s*$|\s*[×✕]\s*\d"
-    r"|\s+[0-9]{1,3}(?:[.,][0-9]{1,8})?\s?%|\s+[01]?[.,][0-9]{1,20}\s*$|\?\s|!\s",
+    r"|\s>\s|\s+[0-9]{1,3}(?:[.,][0-9]{1,8})?\s?%|\s+[01]?[.,][0-9]{1,20}\s*$|\?\s|!\s",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"\s*(?:[#№]?\d{1,4}\s*[.):、．]\s*|\d{1,4}\s*[x×]\s+|[•*·-]\s+)(?=\S)")
@@ -89,7 +90,12 @@ _LEADING_AND = re.compile(
 )
 _MARKUP = re.compile(r"\*{1,3}|_{2,3}|`|~~")
 _WORD = re.compile(r"\S+")
-_DOTTED_NAME = re.compile(r"\w[.]\w{2}|\w[(]|\\|[{}<>=;|^@$\[\]]|::|//|--|\?\w")
+# What programs are written with, in a piece as it stands and in what is left of it.
+_CODE = re.compile(
+    r"\$[({]|\{\{|\{%|__\w|%[sdnx](?:\b|%)|\w\(\s?['\"\d]|\w\.\w+\(|<!|\.\./|^\W{0,2}/|^[=@%]"
+)
+_NO_WORDS = re.compile(r"\w[.]\w{2}|\w[(]|\\|[{}<>=;|^@$\[\]]|::|//|--|\?\w")
+_NUMBER = re.compile(r"[\d.,]+e[+-]?\d+|0x[\da-f]+|[\da-f]{4,}(?:-[\da-f]{4,}){2,}", re.IGNORECASE)
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _QUOTES = "\"'`´“”„‟‘’‚‛«»‹›「」『』《》〈〉＂＇〝〞″′"
 SLASH = re.compile(r"(?<=\w\w)\s?/\s?(?=\w\w)")
@@ -97,21 +103,22 @@ SLASH = re.compile(r"(?<=\w\w)\s?/\s?(?=\w\w)")
 
 def labels(piece: Piece) -> Iterator[Label]:
     """The label of a piece; two for "sofa/couch"; none when it is no label."""
-    if len(piece.text.chars) > _LONGEST_PIECE:
+    text = piece.text.strip(_AROUND)
+    if len(text.chars) > _LONGEST_PIECE or _CODE.search(text.chars):
         return
-    text = piece.text.strip().drop(_MARKUP)
+    text = text.drop(_MARKUP)
     front = _REMARK_IN_FRONT.match(text.chars)
     if front:
         text = text.part(front.end())
     parts = text.split(SLASH)
-    for part in parts if len(parts) == 2 else [text]:
+    for part in parts:
         label = _label(part, piece)
         if label is not None:
             yield label
 
 
 def _label(text: Text, piece: Piece) -> Label | None:
-    text = _inner(text)
+    text = _from_first_letter(text)
     for pattern in (_NUMBERED, _LEADING_AND):
         found = pattern.match(text.chars)
         if found:
@@ -120,7 +127,7 @@ def _label(text: Text, piece: Piece) -> Label | None:
         found = pattern.search(text.chars)
         if found and any(char.isalnum() for char in text.chars[: found.start()]):
             text = text.part(0, found.start())
-    text = _inner(text)
+    text = _to_last_letter(_from_first_letter(text))
     counted = _COUNTED.match(text.chars)
     if counted:
         text = text.part(counted.end())
@@ -132,22 +139,23 @@ def _label(text: Text, piece: Piece) -> Label | None:
         text, words = _without_place(text, words)
     if words:
         text = text.part(words[0].start(), words[-1].end())
-    text = _inner(text)
-    if not _is_label(text.chars, piece.quoted):
-        return None
+    text = _to_last_letter(_from_first_letter(text))
     clean = " ".join(plain(text.chars).split())
+    if not _is_label(clean, piece.quoted):
+        return None
     return Label(clean, text.starts[0], text.ends[-1])
 
 
-def _inner(text: Text) -> Text:
-    """From its first letter or digit to its last, with what belongs to them ("C++", "1 %")."""
-    chars = text.chars
-    start, end = 0, len(chars)
-    while start < end and not chars[start].isalnum():
-        start += 1
-    while end > start and not (chars[end - 1].isalnum() or _belongs(chars[end - 1])):
+def _from_first_letter(text: Text) -> Text:
+    start = next((at for at, char in enumerate(text.chars) if char.isalnum()), len(text.chars))
+    return text.part(start)
+
+
+def _to_last_letter(text: Text) -> Text:
+    end = len(text.chars)
+    while end > 0 and not (text.chars[end - 1].isalnum() or _belongs(text.chars[end - 1])):
         end -= 1
-    return text.part(start, end)
+    return text.part(0, end)
 
 
 def _belongs(char: str) -> bool:
@@ -183,7 +191,7 @@ def _is_label(chars: str, quoted: bool) -> bool:
     words = chars.lower().replace("’", "'").split()
     if not words or len(chars) > MAX_LETTERS:
         return False
-    if not any(char.isalpha() for char in chars):
+    if not any(char.isalpha() for char in chars) or _NUMBER.fullmatch(chars):
         return False
     if len(words) > (MAX_WORDS if quoted else MAX_BARE_WORDS):
         return False
@@ -191,7 +199,7 @@ def _is_label(chars: str, quoted: bool) -> bool:
         return False
     if len(chars) == 1 and chars.isascii():
         return False
-    if _DOTTED_NAME.search(chars) or any(_is_code(word) for word in chars.split()):
+    if _NO_WORDS.search(chars) or any(_is_code(word) for word in chars.split()):
         return False
     return len(_IDEOGRAPH.findall(chars)) <= 16
 

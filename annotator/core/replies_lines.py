@@ -29,6 +29,9 @@ _AND = re.compile(
     r"|(?<=[\u3040-\u30ff\u3400-\u9fff])(?:和|以及|与|及|と)(?=[\u3040-\u30ff\u3400-\u9fff])",
     re.IGNORECASE,
 )
+_DASH = re.compile(r"\s[-–—]\s")
+_CALL = re.compile(r"\w\(['\"]|\w\.\w+\(")
+_INCLUDES = re.compile(r"\b(?:such as|includ(?:es?|ing))\b:?", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[^\s.][.!?])\s+|(?<=[。！？।])\s*")
 _COLON = re.compile(r"\s?[:：](?!//)(?=\D)|\s=\s")
 _SCORE = re.compile(
@@ -78,6 +81,7 @@ _TAILS = re.compile(
 _MEASURE = re.compile(
     r"(?:一|两|二|三|几|许多|一些)[只张个条辆座棵位名匹把台架艘块片朵本些]?(?=[\u3400-\u9fff])"
 )
+_ARTICLES = frozenset({"a", "an", "the", "some"})
 _COLOURS = words_of("""
     black white red green blue yellow brown orange grey gray pink purple silver gold
 """)
@@ -234,6 +238,9 @@ def _colon(text: Text) -> tuple[Text, Text | None]:
 
 def _short(text: Text) -> Iterator[Piece]:
     """One thing, or several short ones with commas; of a description its first part."""
+    dash = _DASH.search(text.chars)
+    if dash:
+        text = text.part(0, dash.start())
     parts = _split(text)
     if len(parts) > 1 and not all(len(part.chars.split()) <= 4 for part in parts):
         parts = parts[:1]
@@ -245,6 +252,8 @@ def _short(text: Text) -> Iterator[Piece]:
 
 
 def _line(text: Text) -> Iterator[Piece]:
+    if _CALL.search(text.chars):
+        return
     head, rest = _colon(text)
     if rest is not None:
         if not rest.chars.strip("*_ "):
@@ -259,8 +268,9 @@ def _line(text: Text) -> Iterator[Piece]:
     if quoted is not None:
         yield from quoted
         return
-    for sentence in text.split(_SENTENCE_END):
-        yield from _sentence(sentence.strip())
+    sentences = text.split(_SENTENCE_END)
+    for sentence in sentences:
+        yield from _sentence(sentence.strip(), alone=len(sentences) == 1)
 
 
 def _quoted(text: Text) -> list[Piece] | None:
@@ -279,30 +289,33 @@ def _quoted(text: Text) -> list[Piece] | None:
     ]
 
 
-def _sentence(text: Text) -> Iterator[Piece]:
+def _sentence(text: Text, *, alone: bool) -> Iterator[Piece]:
     """The things that a sentence lists; nothing where it lists none."""
     lead = _LEADS.search(text.chars)
-    prose = lead is not None
     if lead:
         text = text.part(lead.end())
-        again = _LEADS.match(text.chars.lstrip(" :,"))
+        again = _INCLUDES.search(_COMMA.split(text.chars, 1)[0])
         if again:
-            text = text.part(text.chars.index(again[0]) + again.end())
+            text = text.part(again.end())
     text = text.drop(_TAILS).strip()
+    words = text.chars.split()
+    if len(words) > 2 and len(set(words)) == 1:
+        yield Piece(text.part(0, len(words[0])))
+        return
     parts = _split(text)
-    if prose:
+    if lead:
         parts = [part.drop(_MEASURE) for part in parts]
-    found = [
-        Piece(part, prose=prose or len(parts) > 1 or text.chars.endswith(".")) for part in parts
-    ]
+    prose = lead is not None or len(parts) > 1 or text.chars.endswith(".")
+    found = [Piece(part, prose=prose) for part in parts]
     good = [piece for piece in found if len(piece.text.chars.split()) <= 9 and any(labels(piece))]
     if len(found) > 1:
         if len(good) * 5 >= len(found) * 3:
             yield from good
-    elif good and not text.chars.endswith(("!", "?")):
-        words = text.chars.split()
-        if len(words) <= (MAX_BARE_WORDS + 1 if prose else MAX_BARE_WORDS) and not _acts(words):
-            yield from good
+        return
+    longest = MAX_BARE_WORDS + 1 if lead else (MAX_BARE_WORDS if alone else 2)
+    asks = text.chars.endswith(("!", "?"))
+    if not asks and len(words) <= longest and not _acts(words):
+        yield from good
 
 
 def _acts(words: list[str]) -> bool:
@@ -315,7 +328,7 @@ def _acts(words: list[str]) -> bool:
 
 def _split(text: Text) -> list[Text]:
     """Parts between commas that stand in no round brackets, and around the last "and"."""
-    parts = [part for part in _outside_brackets(text) if any(map(str.isalnum, part.chars))]
+    parts = [part for part in _outside_brackets(text) if any(map(str.isalpha, part.chars))]
     if not parts:
         return []
     *front, last = parts
@@ -347,7 +360,9 @@ def _around_and(text: Text) -> Iterator[Text]:
     before, after = left.chars.lower().split(), right.chars.lower().split()
     if not before:
         yield right
-    elif before[-1] in _COLOURS or len(before) > 4 or len(after) > 9:
+    elif (
+        before[-1] in _COLOURS or len(after) > 9 or (len(before) > 4 and after[0] not in _ARTICLES)
+    ):
         yield text
     else:
         yield left

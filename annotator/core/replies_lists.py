@@ -53,7 +53,7 @@ _OTHER_KEYS = words_of("""
     area mask polygon points point point_2d segmentation attributes attribute relation relations
     reason explanation comment note notes error message status success code model role caption
     summary url path image_id file_name filename version timestamp language thought thoughts
-    thinking reasoning refusal details detail finish_reason usage total texture finished
+    thinking reasoning refusal details detail finish_reason choices usage total texture finished
     is_visible visible present parent image_size user system prompt
 """)
 _NUMBERED_KEY = re.compile(

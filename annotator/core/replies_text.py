@@ -118,6 +118,7 @@ _THOUGHT_OVER = re.compile(
 )
 _HIDDEN = re.compile(r"<!--|<(script|style)\b[^<>]{0,300}>", re.IGNORECASE)
 _TOKEN = re.compile(r"<\|[^<>|\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|<0x[0-9A-Fa-f]{2}>")
+_LINE_FEED = re.compile(r"<0x0[aA]>")
 _INLINE_TAG = re.compile(
     r"</?(?:b|i|u|s|em|strong|span|a|code|mark|font|small|big|sub|sup|kbd|ref)"
     r"(?:\s[^<>]{0,300})?/?>",
@@ -154,7 +155,8 @@ def clean(reply: Text) -> tuple[Text, bool]:
     text = _visible(text, keep="".join(ESCAPED.values())).drop(_PILED_ACCENTS)
     text, thinking = _without_thoughts(text)
     text = _own_turn(text)
-    text = _without_hidden(text).drop(_INLINE_TAG).drop(_TOKEN).replace(_TAG, "\n")
+    text = _without_hidden(text).drop(_INLINE_TAG)
+    text = text.replace(_LINE_FEED, "\n").drop(_TOKEN).replace(_TAG, "\n")
     text = text.replace(_FENCE, "\n")
     text = text.drop(_TARGET).drop(_ADDRESS)
     for pattern, by in _SPACES:

@@ -48,21 +48,23 @@ def key(name: str) -> str | None:
 
 
 def store(name: str, secret: str) -> None:
-    """Puts a key into the keyring, replacing what is there. Raises AnnotatorError when ``name``
-    is not "keyring:NAME", the key is empty, or there is no keyring."""
-    kind, _, place = check(name).partition(":")
-    if kind != "keyring":
+    """Puts a key into the keyring as "keyring:NAME", or NAME for short, replacing what is there.
+    Raises AnnotatorError for another name, for what can be no key, and without a keyring."""
+    full = name if ":" in name else f"keyring:{name}"
+    if not _KEYRING.match(full):
         raise AnnotatorError(
-            "Only keyring:NAME can be stored: set an environment variable yourself."
+            "A key is stored in the keyring under a name of letters, digits, dots, - and _: "
+            "choose one. An environment variable is yours to set."
         )
-    if not (secret.strip() and secret.strip().isascii() and secret.strip().isprintable()):
+    secret = secret.strip()
+    if not (secret and secret.isascii() and secret.isprintable()):
         raise AnnotatorError(
             "The key is empty or has characters that no key has: copy it again, whole."
         )
     import keyring
 
     try:
-        keyring.set_password(SERVICE, place, secret.strip())
+        keyring.set_password(SERVICE, full.partition(":")[2], secret)
     except Exception as error:  # backends raise what their desktop's service raises
         raise _no_keyring(error) from None
 

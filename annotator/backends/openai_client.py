@@ -36,6 +36,7 @@ MOST_BYTES = 64 * 2**20
 #: Seconds that a server may ask to wait; a longer wait is a person's to decide.
 LONGEST_WAIT = 120.0
 _LONGEST_BACK_OFF = 30.0
+_PLAIN_HEADERS = ("accept", "content-type")
 
 
 class Server:
@@ -248,19 +249,16 @@ class Server:
         return self._client
 
     def _headers(self) -> dict[str, Any]:
-        """What the library would add of itself and of this machine is left out."""
+        """Headers of a request. What the library adds of itself, of this machine and from the
+        environment is left out, whatever it is."""
         import openai
 
         nothing = openai.Omit()
-        names = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
-        names += ("Retry-Count", "Read-Timeout")
-        dropped = [f"X-Stainless-{name}" for name in names]
-        dropped += ["OpenAI-Organization", "OpenAI-Project"]
-        return {
-            **dict.fromkeys(dropped, nothing),
-            "User-Agent": "annotator",
-            "Authorization": f"Bearer {self._key}" if self._key else nothing,
-        }
+        added = [*self._client.default_headers, "X-Stainless-Retry-Count"]
+        added += ["X-Stainless-Read-Timeout", "Authorization"]
+        found = {name: nothing for name in added if name.lower() not in _PLAIN_HEADERS}
+        found["User-Agent"] = "annotator"
+        return found | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
 
     def _clean(self, text: str) -> str:
         """A text of the server on one line and without the key, should it repeat it."""

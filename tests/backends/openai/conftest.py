@@ -18,7 +18,8 @@ from annotator.backends.registry import Pack, load_pack
 
 @dataclass
 class Asked:
-    """A request as it came in; ``number`` counts the ones before it of the same path."""
+    """A request as it came in, names of headers in small letters; ``number`` counts the ones
+    before it of the same path."""
 
     path: str
     headers: dict[str, str]
@@ -120,9 +121,8 @@ class FakeServer:
             return  # the client stopped in the middle of it
         with self._lock:
             number = sum(one.path == http.path for one in self.asked)
-            asked = Asked(
-                http.path, dict(http.headers.items()), json.loads(data) if data else {}, number
-            )
+            headers = {name.lower(): value for name, value in http.headers.items()}
+            asked = Asked(http.path, headers, json.loads(data) if data else {}, number)
             self.asked.append(asked)
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)

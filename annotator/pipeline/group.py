@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, get_args
 
-from annotator.backends.protocols import Floats, LanguageModel, TextEmbedder
+from annotator.backends.protocols import Floats, LanguageModel, Metered, TextEmbedder
 from annotator.core import grouping
 from annotator.core.errors import AnnotatorError
 from annotator.core.grouping_parents import parents
 from annotator.core.records import Progress, Usage
 from annotator.pipeline import group_words
+from annotator.pipeline.group_model import ModelGrouping
 from annotator.pipeline.group_words import Found, Vocabulary
 from annotator.pipeline.runs import finishing
 from annotator.project import queries, store
@@ -90,13 +92,18 @@ def group(
     with finishing(project, run):
         embedder = pack.embedder() if pack.has("embedder") else None
         vectors = yield from group_words.vectors(project, embedder, vocabulary.spoken)
-        yield Progress("group", 0, len(vocabulary.words), message="looking for synonyms")
-        found = by_words(vocabulary, vectors, options.min_confidence)
-        usage = Usage()
+        if method == "model":
+            with _metered(project, run, pack.language_model()) as model:
+                asking = ModelGrouping(vocabulary, vectors, model, options.min_confidence)
+                found = yield from asking.run()
+        else:
+            yield Progress("group", 0, len(vocabulary.words), message="looking for synonyms")
+            found = by_words(vocabulary, vectors, options.min_confidence)
         with project.write("suggestions", "runs") as db:
             store.set_suggestions(db, found.rows, run)
     with project.read() as db:
         open_now = len(queries.suggestions(db))
+        usage = queries.run(db, run).usage
     count = len(vocabulary.words)
     result: dict[str, Any] = {
         "done": count,
@@ -123,6 +130,29 @@ def _method(pack: GroupingPack, method: Method) -> Literal["words", "model"]:
             "pack."
         )
     return method
+
+
+@contextmanager
+def _metered(project: Project, run: int, model: LanguageModel) -> Iterator[LanguageModel]:
+    """Records what the model's answers took, also of a run that is stopped."""
+    before = model.usage() if isinstance(model, Metered) else Usage()
+    try:
+        yield model
+    finally:
+        if isinstance(model, Metered):
+            with project.write("runs") as db:
+                store.add_usage(db, run, _less(model.usage(), before))
+
+
+def _less(after: Usage, before: Usage) -> Usage:
+    cost = None if after.cost is None else after.cost - (before.cost or 0.0)
+    return Usage(
+        after.requests - before.requests,
+        after.retries - before.retries,
+        after.prompt_tokens - before.prompt_tokens,
+        after.completion_tokens - before.completion_tokens,
+        cost,
+    )
 
 
 def by_words(vocabulary: Vocabulary, vectors: Floats, minimum: float) -> Found:

@@ -179,7 +179,7 @@ def test_nothing_of_the_environment_is_sent_by_itself(
     monkeypatch.setenv("OPENAI_ADMIN_KEY", KEY)
     monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "project-secret")
-    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Mine: secret\nAuthorization: Bearer secret")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Mine: secret\nauthorization: Bearer secret")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://nowhere.invalid/v1")
     ask(make_pack(server.url), photo)
     (asked,) = server.asked
@@ -244,3 +244,11 @@ def test_the_key_is_nowhere_in_a_project_nor_in_a_log(
         assert KEY.encode() not in path.read_bytes(), path
     assert KEY not in caplog.text
     assert KEY not in str(last)
+
+
+def test_a_key_of_the_environment_does_not_come_before_the_packs(
+    server: Any, make_pack: MakePack, photo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "authorization: Bearer secret")
+    ask(make_pack(server.url, key="env:TEST_SERVER_KEY"), photo)
+    assert server.chats[0].headers["authorization"] == f"Bearer {KEY}"

@@ -117,12 +117,11 @@ def generate(
     import torch
 
     transformers = pretrained.library()
-    prompts = len(next(iter(inputs[name] for name in ("input_ids", "pixel_values"))))
     draw = Draw(sampling, numbers(keys, sampling.max_tokens))
     # Sampling in name only: Draw leaves one token to draw from. Greedy search refuses copies.
     config = transformers.GenerationConfig(
         do_sample=True,
-        num_return_sequences=len(keys) // prompts,
+        num_return_sequences=len(keys) // len(inputs["input_ids"]),
         max_new_tokens=sampling.max_tokens,
         top_k=0,
         use_cache=True,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from annotator.backends import generation, pretrained
+from annotator.backends import generation, gguf_file, pretrained
 from annotator.backends.protocols import Floats
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Usage
@@ -55,8 +55,7 @@ class CausalLanguageModel:
 
     def usage(self) -> Usage:
         """A request is one call of ``complete`` or ``score``."""
-        with self._lock:
-            return self._usage
+        return self._usage  # replaced whole, so that nobody waits for a running answer
 
     def count(self, text: str) -> int:
         """Tokens of a text, with those that begin every text."""
@@ -230,7 +229,7 @@ def language_model(spec: RoleSpec, pack: Pack) -> CausalLanguageModel:  # noqa: 
     dtype = str(spec.options.get("dtype", ""))
     if spec.file is not None:
         home = spec.file.check()
-        model, tokenizer = pretrained.gguf(home, dtype)
+        model, tokenizer = gguf_file.load(home, dtype)
     elif spec.folder is not None:
         home = spec.folder.check()
         model, tokenizer = _from_folder(home, dtype)

@@ -124,43 +124,6 @@ def weights(loader: Any, folder: Path, config: Any, dtype: str) -> Any:
     return part(folder, load)
 
 
-def gguf(path: Path, dtype: str) -> tuple[Any, Any]:
-    """Model and tokenizer of a causal language model in one GGUF file, its weights unpacked to
-    ``dtype``. Raises AnnotatorError when the file is not one, or lacks weights."""
-    transformers = library()
-    # Not by from_pretrained, which wants another library for this kind of file.
-    from transformers import modeling_gguf_pytorch_utils
-
-    reader: Any = modeling_gguf_pytorch_utils
-    reader.tqdm = lambda tensors, **_: tensors  # its progress bar knows no other switch
-
-    def load() -> tuple[Any, Any]:
-        place = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name, **LOCAL}
-        config = transformers.AutoConfig.from_pretrained(**place)
-        wanted = torch_dtype(dtype)
-        model = transformers.AutoModelForCausalLM.from_config(config, dtype=wanted)
-        tensors = reader.load_gguf_checkpoint(
-            path, return_tensors=True, model_to_load=model, torch_dtype=wanted
-        )["tensors"]
-        model.load_state_dict(tensors, strict=False)
-        weights = dict(model.named_parameters(remove_duplicate=False))
-        # One weight can have two names: the words that are read and those that are written.
-        filled = {id(weights[name]) for name in tensors if name in weights}
-        missing = [name for name, weight in weights.items() if id(weight) not in filled]
-        if missing:
-            raise ValueError(f"{len(missing)} weights are missing")
-        return to_device(model, path.name), transformers.AutoTokenizer.from_pretrained(**place)
-
-    try:
-        return load()
-    except AnnotatorError:
-        raise
-    except Exception as error:  # the libraries raise many kinds for a file that is not whole
-        raise AnnotatorError(
-            f"The model file {path} cannot be used ({reason(error)}): get it again."
-        ) from error
-
-
 def to_device(model: Any, name: str) -> Any:
     """The model on the device, for inference. Raises AnnotatorError when it does not fit."""
     try:

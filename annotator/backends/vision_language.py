@@ -64,8 +64,7 @@ class VisionLanguageTagger:
 
     def usage(self) -> Usage:
         """A request is one prompt with one image, however many replies are drawn to it."""
-        with self._lock:
-            return self._usage
+        return self._usage  # replaced whole, so that nobody waits for a running batch
 
     def prepare(self, image: Pixels) -> Pixels:
         """uint8[H, W, 3] -> uint8[h, w, 3], neither side above ``max_side`` nor below 32 pixels,
@@ -172,7 +171,7 @@ class VisionLanguageTagger:
             return None
         self._usage += Usage(
             requests=len(asks),
-            prompt_tokens=int(inputs["attention_mask"].sum()),
+            prompt_tokens=int(inputs.get("attention_mask", inputs["input_ids"] >= 0).sum()),
             completion_tokens=sum(len(one.tokens) + (not one.cut) for one in replies),
         )
         return replies
@@ -231,11 +230,24 @@ def _load(folder: Path, dtype: str) -> tuple[Any, Any]:
     if not hasattr(processor, "tokenizer") or not hasattr(processor, "image_processor"):
         raise pretrained.fault(folder, "it has no processor of images and text together")
     pretrained.part(folder, lambda: pretrained.settle(model, processor.tokenizer))
+    if config.model_type in _PLAIN:
+        pretrained.part(folder, lambda: _with_image_token(model, processor))
     # Padding goes where it does not stand between a prompt and its reply; an encoder reads the
     # whole prompt first, and its relative positions bear no gap.
     encodes = model.config.get_text_config().is_encoder_decoder
     processor.tokenizer.padding_side = "right" if encodes else "left"
     return model, processor
+
+
+def _with_image_token(model: Any, processor: Any) -> None:
+    """What checkpoints from before transformers 4.46 lack: a token that stands for the image,
+    and how many of them the processor writes."""
+    if model.config.image_token_index is None:
+        words = processor.tokenizer
+        model.config.image_token_index = words.convert_tokens_to_ids(str(processor.image_token))
+        if len(words) > model.get_input_embeddings().num_embeddings:
+            model.resize_token_embeddings(len(words), mean_resizing=False)
+    processor.num_query_tokens = model.config.num_query_tokens
 
 
 def tagger(spec: RoleSpec, pack: Pack) -> VisionLanguageTagger:  # noqa: ARG001 - a factory's signature

@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from annotator.backends import answers
+from annotator.backends.answers import Generated
+from annotator.backends.protocols import Pixels
 from annotator.backends.registry import Pack, load_pack
 from annotator.core import images
 
@@ -77,3 +81,25 @@ def on(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every device there is, one test each."""
     monkeypatch.setenv("ANNOTATOR_DEVICE", request.param)
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def photos() -> list[Pixels]:
+    """Eight small images of noise, of as many sizes."""
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(33, 90, (8, 2))
+    return [rng.integers(0, 256, (int(h), int(w), 3), dtype=np.uint8) for h, w in sizes]
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[Generated]:
+    """Replies as they came out of the models, in order."""
+    found: list[Generated] = []
+    read = answers.read
+
+    def listen(generated: Generated, strategy: Any) -> Any:
+        found.append(generated)
+        return read(generated, strategy)
+
+    monkeypatch.setattr(answers, "read", listen)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tiny_models
+import tiny_tokenizers
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from annotator.backends import generation
 from annotator.backends.protocols import Sampling
 
-BYTES = tiny_models.bytes_tokenizer()
-PIECES = tiny_models.pieces_tokenizer()
+BYTES = tiny_tokenizers.bytes_tokenizer()
+PIECES = tiny_tokenizers.pieces_tokenizer()
 TOKENIZERS = pytest.mark.parametrize("tokenizer", [BYTES, PIECES], ids=["bytes", "pieces"])
 
 

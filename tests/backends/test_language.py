@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_models
+import tiny_tokenizers
 import torch
 import transformers
 
@@ -73,7 +74,7 @@ def test_a_reply_is_the_most_probable_token_each_time(
         ("list of wood", ["en bench", "work", "s"]),  # a word cut in the middle
         ("", ["sky", " tree", "自転車"]),
         ("list", [" sky"]),
-        ("list of", [f" {word}" for word in tiny_models.WORDS.split()]),  # more than a batch
+        ("list of", [f" {word}" for word in tiny_tokenizers.WORDS.split()]),  # more than a batch
         ("list of", ["", " sky"]),
     ],
 )
@@ -107,7 +108,7 @@ def test_it_has_the_shape_of_its_role(llama: LanguageModel, checkpoint: Checkpoi
     assert isinstance(llama, Metered)
     path = checkpoint("llama").with_suffix(".toml")
     assert llama.id == load_pack(path).model_id("language_model")
-    tokenizer = tiny_models.pieces_tokenizer()
+    tokenizer = tiny_tokenizers.pieces_tokenizer()
     assert llama.count("wooden bench") == len(tokenizer("wooden bench")["input_ids"])
     assert llama.score("list", []).shape == (0,)
     before = llama.usage()
@@ -133,6 +134,25 @@ def test_context_is_a_limit(on: str, checkpoint: Checkpoint) -> None:
         model.complete([{"role": "user", "content": "sky " * 60}])
     with pytest.raises(AnnotatorError, match=r"takes 40: ask less at once\.$"):
         model.score("sky " * 60, [" tree"])
+
+
+def test_the_models_own_settings_of_generation_do_not_leak_in(
+    on: str, checkpoint: Checkpoint, tmp_path: Path, llama: LanguageModel
+) -> None:
+    folder = tmp_path / "llama"
+    shutil.copytree(checkpoint("llama"), folder)
+    theirs = {
+        "repetition_penalty": 9.0,
+        "no_repeat_ngram_size": 1,
+        "num_beams": 3,
+        "do_sample": True,
+        "temperature": 9.0,
+        "suppress_tokens": list(range(40, 200)),
+    }
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | theirs))
+    other = load_pack(tiny_models.manifest(folder, "language_model")).language_model()
+    assert other.complete(ASK, max_tokens=20) == llama.complete(ASK, max_tokens=20)
 
 
 def with_template(folder: Path, template: str | None, made: Path) -> LanguageModel:

@@ -4,21 +4,23 @@ against a reference that runs the model's forward pass token by token."""
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
 import tiny_models
+import tiny_tokenizers
 import torch
 import transformers
 from PIL import Image
 
-from annotator.backends import answers, generation, vision_language
+from annotator.backends import answers, generation
 from annotator.backends.answers import Generated
 from annotator.backends.protocols import Metered, Pixels, PreparingTagger, Sampling, Tagger
 from annotator.backends.registry import load_pack
@@ -47,27 +49,6 @@ def tagger(
         return taggers[name, on]
 
     return made
-
-
-@pytest.fixture(scope="module")
-def photos() -> list[Pixels]:
-    rng = np.random.default_rng(0)
-    sizes = rng.integers(33, 90, (8, 2))
-    return [rng.integers(0, 256, (int(h), int(w), 3), dtype=np.uint8) for h, w in sizes]
-
-
-@pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> list[Generated]:
-    """Replies as they came out of the models, in order."""
-    found: list[Generated] = []
-    read = answers.read
-
-    def listen(generated: Generated, strategy: Any) -> Any:
-        found.append(generated)
-        return read(generated, strategy)
-
-    monkeypatch.setattr(answers, "read", listen)
-    return found
 
 
 def reference(
@@ -207,7 +188,7 @@ def test_it_has_the_shape_of_its_role(
     spent = asked.usage()
     assert spent.requests - before.requests == 3
     # <s>, the four tokens of the image, a line break and the words
-    words = len(tiny_models.pieces_tokenizer()(f"\n{PROMPT}")["input_ids"])
+    words = len(tiny_tokenizers.pieces_tokenizer()(f"\n{PROMPT}")["input_ids"])
     assert spent.prompt_tokens - before.prompt_tokens == 3 * (4 + words)
     assert 6 <= spent.completion_tokens - before.completion_tokens <= 24
 
@@ -225,133 +206,6 @@ def test_any_image_can_be_shown(size: tuple[int, int], tagger: Callable[[str], T
             assert seen is photo
         sampling = Sampling(samples=1, max_tokens=3)
         assert asked.answer([seen], PROMPT, sampling) == asked.propose([photo], PROMPT, sampling)
-
-
-class Speaker:
-    """A SmolVLM that says "wooden bench, sky" or "wooden grass, sky" and ends: what follows a
-    token depends on that token alone, with known logits."""
-
-    LOGITS: ClassVar = {
-        ":": {"Ġwooden": 9.0},
-        "Ġwooden": {"Ġbench": 9.0, "Ġgrass": 8.0},
-        "Ġbench": {",": 8.0},
-        "Ġgrass": {",": 8.0},
-        ",": {"Ġsky": 9.0},
-        "Ġsky": {"</s>": 12.0},
-    }
-
-    def __init__(self, folder: Path) -> None:
-        tiny_models.smolvlm(folder)
-        model = transformers.SmolVLMForConditionalGeneration.from_pretrained(folder)
-        self.tokenizer = tiny_models.bytes_tokenizer()
-        text = model.model.text_model
-        with torch.no_grad():
-            for layer in text.layers:
-                # Nothing but a token's own embedding reaches the end.
-                layer.self_attn.o_proj.weight.zero_()
-                layer.mlp.down_proj.weight.zero_()
-            text.norm.weight.fill_(1.0)
-            text.embed_tokens.weight.fill_(0.0)
-            text.embed_tokens.weight[:, 31] = 1.0
-            model.lm_head.weight.zero_()
-            for i, (before, follow) in enumerate(self.LOGITS.items()):
-                text.embed_tokens.weight[self.id(before)] = torch.eye(32)[i]
-                for after, logit in follow.items():
-                    # A lone 1 among 32 numbers has a root mean square of 1 / sqrt(32).
-                    model.lm_head.weight[self.id(after), i] = logit / 32**0.5
-        model.save_pretrained(folder)
-
-    def id(self, token: str) -> int:
-        return int(self.tokenizer.convert_tokens_to_ids(token))
-
-    def chance(self, before: str, after: str, temperature: float) -> float:
-        """With a nucleus of 1: all other tokens have the logit 0."""
-        follow = self.LOGITS[before]
-        rest = len(self.tokenizer) - len(follow)
-        total = rest + sum(np.exp(logit / temperature) for logit in follow.values())
-        return float(np.exp(follow[after] / temperature) / total)
-
-
-@pytest.fixture(scope="module")
-def speaker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Speaker, Path]:
-    folder = tmp_path_factory.mktemp("speaker") / "speaker"
-    return Speaker(folder), tiny_models.manifest(folder)
-
-
-def test_labels_carry_the_probabilities_of_their_own_tokens(
-    on: str, speaker: tuple[Speaker, Path], photos: list[Pixels], said: list[Generated]
-) -> None:
-    model, manifest = speaker
-    asked = load_pack(manifest).tagger()
-    sampling = Sampling(samples=16, temperature=0.8, nucleus=1.0, seeds=(3,))
-    replies = asked.propose(photos[:1], PROMPT, sampling)[0]
-    first = model.chance(":", "Ġwooden", 0.8)
-    sky = model.chance(",", "Ġsky", 0.8)
-    heard = set()
-    for reply, generated in zip(replies, said, strict=True):
-        if reply.text not in (" wooden bench, sky", " wooden grass, sky"):
-            continue  # the other 400 tokens have a chance too
-        thing = reply.text.split()[1].rstrip(",")
-        heard.add(thing)
-        second = model.chance("Ġwooden", "Ġ" + thing, 0.8)
-        assert not generated.cut
-        assert [one.text for one in reply.labels] == [f"wooden {thing}", "sky"]
-        assert reply.labels[0].token_probabilities == pytest.approx((first, second), abs=1e-4)
-        assert reply.labels[1].token_probabilities == pytest.approx((sky,), abs=1e-4)
-    assert heard == {"bench", "grass"}
-
-
-def test_a_limit_cuts_the_reply_and_the_end_token_ends_it(
-    on: str, speaker: tuple[Speaker, Path], photos: list[Pixels], said: list[Generated]
-) -> None:
-    asked = load_pack(speaker[1]).tagger()
-    assert isinstance(asked, Metered)
-    sampling = Sampling(temperature=0.1, nucleus=0.5)
-    for limit, text, spent in ((100, " wooden bench, sky", 5), (3, " wooden bench,", 3)):
-        before = asked.usage().completion_tokens
-        asked.propose(photos[:1], PROMPT, replace(sampling, max_tokens=limit))
-        assert said[-1].text == text
-        assert said[-1].cut == (limit == 3)
-        assert asked.usage().completion_tokens - before == spent
-        # A nucleus of one token: it is certain.
-        assert {one.probability for one in said[-1].tokens} == {1.0}
-
-
-@pytest.mark.parametrize("strategy", ["list", "caption", "vqa"])
-def test_replies_are_read_as_the_strategy_says(
-    strategy: Any,
-    on: str,
-    speaker: tuple[Speaker, Path],
-    photos: list[Pixels],
-    said: list[Generated],
-) -> None:
-    asked = load_pack(speaker[1]).tagger()
-    sampling = Sampling(temperature=0.1, nucleus=0.5, strategy=strategy)
-    (reply,) = asked.propose(photos[:1], PROMPT, sampling)[0]
-    assert reply == answers.read(said[0], strategy)
-    assert "sky" in [one.text for one in reply.labels]
-    assert all(set(one.token_probabilities) == {1.0} for one in reply.labels)
-
-
-def test_a_correction_asks_again_with_the_labels_of_each_first_answer(
-    on: str, speaker: tuple[Speaker, Path], photos: list[Pixels], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = load_pack(speaker[1]).tagger()
-    asked_for: list[str] = []
-    inputs = vision_language.VisionLanguageTagger._inputs
-
-    def listen(self: Any, images: Any, prompts: Any) -> Any:
-        asked_for.extend(prompts)
-        return inputs(self, images, prompts)
-
-    monkeypatch.setattr(vision_language.VisionLanguageTagger, "_inputs", listen)
-    sampling = Sampling(samples=2, temperature=0.1, nucleus=0.5, seeds=(0, 1))
-    plain = asked.propose(photos[:2], PROMPT, sampling)
-    assert asked_for == [PROMPT] * 2
-    asked_for.clear()
-    again = asked.propose(photos[:2], PROMPT, replace(sampling, correction="{labels}? {x}"))
-    assert asked_for == [PROMPT] * 2 + ["wooden bench, sky? {x}"] * 4
-    assert again == plain  # this model says the same whatever it is asked
 
 
 def test_a_second_round_is_the_same_in_a_batch_and_alone(
@@ -474,10 +328,38 @@ def test_threads_take_turns(tagger: Callable[[str], Tagger], photos: list[Pixels
     assert [found[i] for i in range(4)] == wanted
 
 
-def test_loading_and_answering_write_nothing_on_the_terminal(
-    checkpoint: Checkpoint, photos: list[Pixels], capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_narrow_dtypes_answer_and_write_nothing_on_the_terminal(
+    dtype: str,
+    on: str,
+    checkpoint: Checkpoint,
+    photos: list[Pixels],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    for name in ("instructblip", "qwen-vl"):
-        asked = load_pack(tiny_models.manifest(checkpoint(name))).tagger()
-        asked.propose(photos[:2], PROMPT, SAMPLING_2)
+    for name in tiny_models.TAGGERS:
+        path = tiny_models.manifest(checkpoint(name), options=f'dtype = "{dtype}"')
+        asked: Any = load_pack(path).tagger()
+        replies = asked.propose(photos[:2], PROMPT, replace(SAMPLING_2, max_tokens=3))
+        assert len(list(chain(*replies))) == 4
+        assert getattr(torch, dtype) in {one.dtype for one in asked._model.parameters()}
     assert capfd.readouterr() == ("", "")
+
+
+def test_older_checkpoints_without_an_image_token(
+    on: str, checkpoint: Checkpoint, tmp_path: Path, photos: list[Pixels], said: list[Generated]
+) -> None:
+    for name in ("instructblip", "blip2"):
+        folder = tmp_path / name
+        shutil.copytree(checkpoint(name), folder)
+        for file, key in (
+            ("config.json", "image_token_index"),
+            ("config.json", "image_token_id"),
+            ("processor_config.json", "num_query_tokens"),
+        ):
+            facts = json.loads((folder / file).read_text())
+            facts.pop(key, None)
+            (folder / file).write_text(json.dumps(facts))
+        said.clear()
+        for home in (checkpoint(name), folder):
+            load_pack(tiny_models.manifest(home)).tagger().propose(photos[:2], PROMPT, SAMPLING_2)
+        assert said[:4] == said[4:]

@@ -83,8 +83,8 @@ class _Frame:
         role = _role(key) if key is not None else "label"
         if role == "key" and key is not None:
             self._add_key(key)
-        elif not piece.text.chars:
-            return
+        elif not any(map(str.isalpha, piece.text.chars)):
+            return  # The numbers of a box.
         elif role == "label":
             self.found.append(piece)
         elif role == "weak":
@@ -224,6 +224,7 @@ class _Reader:
         pieces = frame.pieces()
         if self.frames:
             self.frames[-1].take_group(pieces)
+            self.frames[-1].quoted |= frame.quoted
             return
         # "tree [background]" and row["label"] are no lists.
         if frame.entries <= 1 and frame.attached and (frame.glued or not frame.quoted):
@@ -244,6 +245,7 @@ class _Reader:
         if colon and frame.key is None:
             frame.end_entry()
             frame.key = piece
+            frame.quoted |= piece.quoted
             self.at = colon.end()
         elif any(char.isalnum() for char in piece.text.chars) or frame.key is not None:
             frame.take(piece)

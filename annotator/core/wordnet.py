@@ -12,7 +12,7 @@ import math
 import sys
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -100,6 +100,9 @@ class WordNet:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
 
     def lemmas(self, synset: str) -> tuple[str, ...]:
         """All names of a synset in natural case, with spaces, the usual one first."""
@@ -201,9 +204,20 @@ class WordNet:
         base = self.base_form(word)
         if base is None:
             return ()
-        found = self._words[base]
-        order = sorted(range(len(found)), key=lambda i: self._remoteness(base, found[i], i))
-        return tuple(found[i] for i in order)
+        return tuple(synset for synset, _ in self._sorted_senses(base))
+
+    def gaps(self, word: str) -> dict[str, float]:
+        """The synsets of a word that a photograph can show, in the order of ``synsets``, each
+        with how far it is behind the first one, >= 0: about the logarithm (base 2) of how much
+        rarer it is meant."""
+        base = self.base_form(word)
+        seen = [(s, far[1]) for s, far in self._sorted_senses(base) if far[0] < 2] if base else []
+        nearest = min((far for _, far in seen), default=0.0)
+        found = {synset: far - nearest for synset, far in seen}
+        if seen and self._sorted_senses(str(base))[0][1][0] == 0:
+            # What people mean is first, whatever the rule says of it.
+            found = {synset: gap + 1.0 for synset, gap in found.items()} | {seen[0][0]: 0.0}
+        return found
 
     def base_form(self, word: str) -> str | None:
         """The spelling (lower case, underscores) under which WordNet lists the word or its
@@ -296,6 +310,11 @@ class WordNet:
                 counts = max(group, key=lambda one: (one.count("_") + one.count("-"), one))
                 found.update((one, counts) for one in group if one != counts)
         return {lemma: counts for lemma, counts in found.items() if counts not in found}
+
+    def _sorted_senses(self, base: str) -> list[tuple[str, tuple[int, float]]]:
+        found = self._words[base]
+        placed = [(s, self._remoteness(base, s, i)) for i, s in enumerate(found)]
+        return sorted(placed, key=lambda one: one[1])
 
     def _remoteness(self, word: str, synset: str, place: int) -> tuple[int, float]:
         """Sorts the senses of a word; ``place`` is WordNet's."""

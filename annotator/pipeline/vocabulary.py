@@ -1,9 +1,9 @@
 """From what was proposed to tags, and to the ranked tree of the folder's vocabulary.
 
-A label that names a WordNet synset belongs to it; any other text belongs to the synset that has
-it as a lemma, else to its best sense in WordNet, else to a new synset of its own. Scores and
-filters are those of LLM2Labels (core.scoring), for each image on its own, so the order of images
-does not matter. Only machine rows are written: whatever a person decided stays as it is.
+Which synset a label belongs to is settled of all labels together (pipeline.settle). Scores and
+filters are those of LLM2Labels (core.scoring), for each image on its own. So neither the order of
+images nor that of runs matters. Only machine rows are written: whatever a person decided stays as
+it is.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from annotator.backends.protocols import TextEmbedder
 from annotator.core import scoring
-from annotator.core import vocabulary as words
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import CROPS_OF, Progress, Run
 from annotator.core.wordnet import WordNet, wordnet
-from annotator.pipeline import runs
+from annotator.pipeline import runs, settle, vocabulary_tree
 from annotator.pipeline.options import VocabularyOptions, vocabulary_options
 from annotator.pipeline.pages import PAGE, Pace
-from annotator.project import queries, queries_pipeline, store
+from annotator.project import queries, queries_meanings, queries_pipeline, store
 from annotator.project.project import Project
 
 
@@ -31,21 +31,25 @@ def build(
     project: Project,
     options: VocabularyOptions | None = None,
     image_ids: Sequence[int] | None = None,
+    *,
+    embedder: TextEmbedder | None = None,
 ) -> Iterator[Progress]:
     """Tags of every image and the vocabulary, anew from all proposals; yields "vocabulary".
 
     ``options``: the filters; without them those of the last propose run. ``image_ids``: only their
-    tags are made anew, the ranking and the tree always are. Each image counts with what was asked
-    for last of those that looked at it (``runs.chosen``). Doing it twice changes nothing. The last
-    Progress has ``synsets``, ``inner`` and ``tags`` of the project, ``dropped`` tags of the images
-    that were done, and ``seconds``.
+    tags are made anew, and those of images where a label means something else by now; the ranking
+    and the tree always are. ``embedder`` chooses between the senses of ambiguous words of free
+    text by what else is on an image; without one WordNet's order does. Each image counts with
+    what was asked for last of those that looked at it (``runs.chosen``). Doing it twice changes
+    nothing. The last Progress has ``synsets``, ``inner`` and ``tags`` of the project, ``dropped``
+    tags of the images that were done, and ``seconds``.
     """
     start = time.monotonic()
     with project.read() as db:
-        if options is None:
-            last = queries.last_run(db, "propose")
-            options = vocabulary_options(last.params if last else {})
-        ids = queries.image_ids(db) if image_ids is None else image_ids
+        options = options or _last_options(db)
+    changed = yield from settle.settle(project, embedder)
+    with project.read() as db:
+        ids = queries.image_ids(db) if image_ids is None else sorted(changed.union(image_ids))
     grouper = Grouper(options)
     pace = Pace("vocabulary", len(ids))
     for first in range(0, len(ids), PAGE):
@@ -55,7 +59,7 @@ def build(
         pace.step(count=len(page))
         if pace.due():
             yield pace.progress()
-    synsets, inner, tags = rank(project)
+    synsets, inner, tags = rank(project, options)
     yield pace.last(
         synsets=synsets,
         inner=inner,
@@ -65,22 +69,45 @@ def build(
     )
 
 
-def rank(project: Project) -> tuple[int, int, int]:
-    """Scores, tree and names of the synsets from their tags; (words, inner synsets, tags)."""
+def rank(project: Project, options: VocabularyOptions | None = None) -> tuple[int, int, int]:
+    """Scores, tree and names of the synsets from their tags; (words, inner synsets, tags).
+    ``options``: what they are ranked by; without them that of the last propose run."""
     net = wordnet()
     with project.write("synsets") as db:
-        sums = queries_pipeline.score_synsets(db)
+        options = options or _last_options(db)
+        sums = queries_pipeline.score_synsets(db, options.rank, options.combine)
         known = {one.wordnet_id: one.id for one in sums if one.wordnet_id is not None}
-        support = {one.wordnet_id: one.support for one in sums if one.wordnet_id and one.support}
-        tree = words.build_tree(support, net)
+        support = [x.wordnet_id for x in sums if x.wordnet_id and x.wordnet_id in net and x.support]
+        tree = vocabulary_tree.tree(db, sums, support)
         for wordnet_id in sorted(tree.inner):
-            known[wordnet_id] = _ensure(db, net, wordnet_id, inner=True)
+            known[wordnet_id] = settle.ensure(db, net, wordnet_id, inner=True)
+        queries_pipeline.set_inner(db, [known[one] for one in tree.inner])
         parents = {known[child]: known.get(above or "") for child, above in tree.parent.items()}
-        store.set_parents(db, parents)
-        names = synset_names(net, known)
-        queries_pipeline.set_names(db, {known[one]: name for one, name in names.items()})
+        store.set_parents(
+            db, parents | {own: tree.id_of(up, known) for own, up in tree.own.items()}
+        )
+        _name(db, net, sums, known, tree.inner)
     support_of = [one.support for one in sums if one.support]
     return len(support_of), len(tree.inner), sum(support_of)
+
+
+def _name(
+    db: sqlite3.Connection,
+    net: WordNet,
+    sums: Sequence[queries_pipeline.SynsetSum],
+    known: Mapping[str, int],
+    inner: frozenset[str],
+) -> None:
+    """Names for all WordNet synsets, those in use among themselves: what is left of earlier runs
+    must not show in them."""
+    used = {one.wordnet_id for one in sums if one.used} | inner
+    names = synset_names(net, known) | synset_names(net, [one for one in known if one in used])
+    queries_pipeline.set_names(db, {known[one]: name for one, name in names.items()})
+
+
+def _last_options(db: sqlite3.Connection) -> VocabularyOptions:
+    last = queries.last_run(db, "propose")
+    return vocabulary_options(last.params if last else {})
 
 
 @contextmanager
@@ -123,11 +150,13 @@ class Grouper:
         run_of: dict[int, int] = {}
         if self._chosen is None:
             self._chosen = runs.chosen(db)
+        others = queries_meanings.label_senses(db, image_ids)
         for row in queries_pipeline.image_proposals(db, image_ids, order=self._chosen):
             if row.label_id not in self._synsets:
                 self._group(db)
+            synset = others.get((row.label_id, row.image_id)) or self._synsets[row.label_id]
             said.setdefault(row.image_id, []).append(
-                scoring.Said(self._synsets[row.label_id], row.crop, row.sample, row.probability)
+                scoring.Said(synset, row.crop, row.sample, row.probability)
             )
             run_of[row.image_id] = row.run_id
         rows: dict[int, list[store.TagRow]] = {}
@@ -152,6 +181,7 @@ class Grouper:
             filter=self.options.filter,
             threshold=self.options.threshold,
             percentile=self.options.threshold,
+            by=self.options.rank,
         )
         for scored in found:
             self.dropped += not scored.kept
@@ -173,43 +203,21 @@ class Grouper:
         return self._looks[run_id]
 
     def _group(self, db: sqlite3.Connection) -> None:
-        """Finds the synset of every label that has none yet, in an order that does not depend on
-        which image brought it."""
-        owners: dict[str, int] | None = None
-        for label in queries_pipeline.label_rows(db):
-            synset = label.synset_id
-            if synset is None and label.wordnet_id in wordnet():
-                synset = _ensure(db, wordnet(), str(label.wordnet_id))
-                store.set_label(db, label.id, synset, "the model names this WordNet synset")
-            elif synset is None:
-                if owners is None:
-                    owners = queries_pipeline.lemma_owners(db)
-                synset, reason = _by_text(db, label.text, owners)
-                store.set_label(db, label.id, synset, reason)
-            self._synsets[label.id] = synset
+        """Finds the synset of every label that has none yet, by WordNet's order; ``build`` settles
+        it when everything was said."""
+        labels = queries_meanings.label_states(db)
+        fresh = [label for label in labels if label.synset_id is None]
+        if fresh:
+            found = settle.provisional(db, labels)
+            settle.assign(db, found, settle.Ids(db, found.meanings.own), fresh)
+            labels = queries_meanings.label_states(db)
+        self._synsets = {label.id: label.synset_id for label in labels if label.synset_id}
 
 
 def looks_of(run: Run) -> _Looks:
     """What the run's options say of how often it looked at an image."""
     crops = len(CROPS_OF[str(run.params.get("grid", "none"))])
     return _Looks(crops, int(run.params.get("samples", 1)), runs.talked(run))
-
-
-def _by_text(db: sqlite3.Connection, text: str, owners: dict[str, int]) -> tuple[int, str]:
-    """The synset that a raw string belongs to, made (and added to ``owners``) where there is
-    none, and why."""
-    net = wordnet()
-    word = words.normalise(text) or text.strip()
-    if word in owners:
-        return owners[word], f"{word} is one of its words"
-    senses = net.synsets(word)
-    if senses:
-        synset, reason = _ensure(db, net, senses[0]), f"best sense of {word} in WordNet"
-    else:
-        name = words.display_name(text) or word
-        synset, reason = store.ensure_synset(db, name), "a word that WordNet does not have"
-    owners[word] = synset
-    return synset, reason
 
 
 def synset_names(net: WordNet, wordnet_ids: Iterable[str]) -> dict[str, str]:
@@ -229,13 +237,3 @@ def synset_names(net: WordNet, wordnet_ids: Iterable[str]) -> dict[str, str]:
             name = own[0] if own else name + kind
         names[one] = name
     return names
-
-
-def _ensure(db: sqlite3.Connection, net: WordNet, wordnet_id: str, *, inner: bool = False) -> int:
-    return store.ensure_synset(
-        db,
-        net.name(wordnet_id),
-        wordnet_id=wordnet_id,
-        lemmas=net.lemmas(wordnet_id),
-        inner=inner,
-    )

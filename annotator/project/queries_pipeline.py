@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from annotator.project.words import word_key
+from annotator.core.records import Combine, Ranking
 
 # A run has done an image while the content is what it was then; before a scan has read it (or
 # read it again) that is not known, and it counts as the same.
@@ -35,11 +36,26 @@ class LabelRow(NamedTuple):
 
 
 class SynsetSum(NamedTuple):
-    """A synset with the number of images where its tag is kept."""
+    """A synset with the number of images where its tag is kept. ``used``: it has such images, or
+    a person decided something about it. ``mine``: a machine made it."""
 
     id: int
     wordnet_id: str | None
     support: int
+    used: bool
+    mine: bool
+
+
+class _Sums(NamedTuple):
+    """What the kept tags of a synset add up to; None where no tag has a probability."""
+
+    support: int
+    occurrence: float
+    given: int
+    probability: float | None
+    logarithm: float | None
+    least: float | None
+    most: float | None
 
 
 def done_images(db: sqlite3.Connection, run_ids: Sequence[int]) -> set[int]:
@@ -100,31 +116,64 @@ def label_rows(db: sqlite3.Connection) -> list[LabelRow]:
     return list(map(LabelRow._make, rows))
 
 
-def lemma_owners(db: sqlite3.Connection) -> dict[str, int]:
-    """Word (see ``word_key``) -> the oldest synset that has it as a lemma or a name, also one that
-    a person gave."""
-    owners: dict[str, int] = {}
-    for word, synset_id in db.execute(
-        "SELECT lemma, synset_id FROM lemmas UNION "
-        "SELECT name, synset_id FROM synset_decisions WHERE name IS NOT NULL ORDER BY 2, 1"
+def score_synsets(
+    db: sqlite3.Connection, by: Ranking = "product", how: Combine = "avg"
+) -> list[SynsetSum]:
+    """Gives every synset its ranking score and returns all of them by id. Needs a connection of
+    ``write``.
+
+    The order is that of ``scoring.rank`` and so is the score, but for a product of probabilities:
+    of that it is the n-th root, n being the number of images with a kept tag. That is the same
+    order and never underflows.
+    """
+    db.create_function("log_of", 1, _logarithm, deterministic=True)
+    logarithms = "sum(log_of(probability))" if how == "product" else "NULL"
+    sums = {
+        row[0]: _Sums(*row[1:])
+        for row in db.execute(
+            "SELECT synset_id, count(*), sum(CAST(occurrence AS REAL) / crops), "
+            f"count(probability), sum(probability), {logarithms}, min(probability), "
+            "max(probability) FROM tags WHERE kept = 1 GROUP BY synset_id"
+        )
+    }
+    images = 1
+    if how == "product" and by != "occurrence":
+        row = db.execute("SELECT count(DISTINCT image_id) FROM tags WHERE kept = 1").fetchone()
+        images = max(1, int(row[0]))
+    found, scores = [], []
+    for id, wordnet_id, source, score, decided in db.execute(
+        "SELECT s.id, s.wordnet_id, s.source, s.score, d.synset_id IS NOT NULL FROM synsets s "
+        "LEFT JOIN synset_decisions d ON d.synset_id = s.id ORDER BY s.id"
     ):
-        owners.setdefault(word_key(word), synset_id)
-    return owners
+        of = sums.get(id)
+        # Rounded, so that the order in which floats are added does not show.
+        new = round(_weight(of, by, how, images), 9) if of else 0.0
+        if new != score:
+            scores.append((new, id))
+        used = of is not None or bool(decided)
+        support = of.support if of else 0
+        found.append(SynsetSum(id, wordnet_id, support, used, source == "machine"))
+    db.executemany("UPDATE synsets SET score = ? WHERE id = ?", scores)
+    return found
 
 
-def score_synsets(db: sqlite3.Connection) -> list[SynsetSum]:
-    """Gives every synset of the machine its ranking score, the sum of its kept tags' scores
-    (LLM2Labels, section 4), and returns all of them by id. Needs a connection of ``write``."""
-    # Rounded, so that the order in which floats are added does not show.
-    db.execute(
-        "UPDATE synsets SET score = coalesce((SELECT round(sum(t.score), 9) FROM tags t "
-        "WHERE t.synset_id = synsets.id AND t.kept = 1), 0.0)"
-    )
-    rows = db.execute(
-        "SELECT s.id, s.wordnet_id, (SELECT count(*) FROM tags t WHERE t.synset_id = s.id "
-        "AND t.kept = 1) FROM synsets s ORDER BY s.id"
-    )
-    return list(map(SynsetSum._make, rows))
+def _weight(of: _Sums, by: Ranking, how: Combine, images: int) -> float:
+    """As ``scoring.rank`` weighs, from sums."""
+    times = 1.0 if by == "probability" else of.occurrence
+    if by == "occurrence" or of.probability is None or of.least is None or of.most is None:
+        weight = of.occurrence
+        return weight ** (1 / images) if how == "product" and by != "occurrence" else weight
+    if how == "avg":
+        return of.probability * (times / of.given)
+    if how == "product":
+        if of.least <= 0.0 or of.logarithm is None:
+            return 0.0
+        return math.exp((math.log(times) + of.logarithm) / images)
+    return times * (of.least if how == "min" else of.most)
+
+
+def _logarithm(value: float | None) -> float | None:
+    return math.log(value) if value else None
 
 
 def set_names(db: sqlite3.Connection, names: Mapping[int, str]) -> None:
@@ -133,3 +182,23 @@ def set_names(db: sqlite3.Connection, names: Mapping[int, str]) -> None:
         "UPDATE synsets SET name = ?1 WHERE id = ?2 AND source = 'machine' AND name != ?1",
         [(name, synset_id) for synset_id, name in names.items()],
     )
+
+
+def set_inner(db: sqlite3.Connection, inner: Collection[int]) -> None:
+    """Which of a machine's synsets only group others: these and no more."""
+    wanted = json.dumps(sorted(inner))
+    db.execute(
+        "UPDATE synsets SET inner = (id IN (SELECT value FROM json_each(?1))) "
+        "WHERE source = 'machine' AND inner != (id IN (SELECT value FROM json_each(?1)))",
+        (wanted,),
+    )
+
+
+def own_labels(db: sqlite3.Connection) -> list[tuple[int, str]]:
+    """(synset, text) of the labels that belong to a machine's synset that WordNet does not have,
+    by text."""
+    rows = db.execute(
+        "SELECT l.synset_id, l.text FROM labels l JOIN synsets s ON s.id = l.synset_id "
+        "WHERE s.wordnet_id IS NULL AND s.source = 'machine' ORDER BY l.text, l.id"
+    )
+    return [(int(synset_id), str(text)) for synset_id, text in rows]

@@ -30,8 +30,11 @@ from annotator.project.store_tags import (
     ensure_label,
     ensure_synset,
     set_label,
+    set_label_senses,
+    set_lemmas,
     set_parents,
     set_scores,
+    set_senses,
     set_tags,
 )
 
@@ -60,8 +63,11 @@ __all__ = [
     "set_image_error",
     "set_image_read",
     "set_label",
+    "set_label_senses",
+    "set_lemmas",
     "set_parents",
     "set_scores",
+    "set_senses",
     "set_suggestions",
     "set_tags",
     "start_run",

@@ -54,10 +54,47 @@ def ensure_label(db: sqlite3.Connection, text: str, wordnet_id: str | None = Non
     return int(row[0])
 
 
-def set_label(db: sqlite3.Connection, label_id: int, synset_id: int | None, reason: str) -> None:
-    """The raw string belongs to that synset (None: to none), for ``reason``."""
+def set_label(
+    db: sqlite3.Connection,
+    label_id: int,
+    synset_id: int | None,
+    reason: str,
+    attributes: str = "",
+) -> None:
+    """The raw string belongs to that synset (None: to none), for ``reason``. ``attributes``: what
+    it says of the synset beside, "wooden" of a "wooden bench" that belongs to bench."""
     db.execute(
-        "UPDATE labels SET synset_id = ?, reason = ? WHERE id = ?", (synset_id, reason, label_id)
+        "UPDATE labels SET synset_id = ?, reason = ?, attributes = ? WHERE id = ?",
+        (synset_id, reason, attributes, label_id),
+    )
+
+
+def set_senses(
+    db: sqlite3.Connection, senses: Mapping[int, Mapping[str, float]], chosen_by: str | None
+) -> None:
+    """What ambiguous labels can mean, of all labels: label id -> WordNet id -> weight, the weights
+    of a label adding up to 1. ``chosen_by``: id of the model that weighed them; None leaves what
+    is noted of it."""
+    db.execute("DELETE FROM senses")
+    db.executemany(
+        "INSERT INTO senses (label_id, wordnet_id, weight) VALUES (?, ?, ?)",
+        [(label, one, weight) for label, of in senses.items() for one, weight in of.items()],
+    )
+    if chosen_by is not None:
+        db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('senses', ?)", (chosen_by,))
+
+
+def set_label_senses(
+    db: sqlite3.Connection,
+    gone: Iterable[tuple[int, int]],
+    there: Iterable[tuple[int, int, int]],
+) -> None:
+    """Images on which a label means another synset than it mostly does: ``gone`` are (label,
+    image) where that is over, ``there`` (label, image, synset) where it begins or changes."""
+    db.executemany("DELETE FROM label_senses WHERE label_id = ? AND image_id = ?", gone)
+    db.executemany(
+        "INSERT OR REPLACE INTO label_senses (label_id, image_id, synset_id) VALUES (?, ?, ?)",
+        there,
     )
 
 
@@ -69,12 +106,13 @@ def ensure_synset(
     lemmas: Sequence[str] = (),
     inner: bool = False,
     score: float = 0.0,
+    key: str | None = None,
 ) -> int:
     """Id of the synset, added if it is new; what is there gets ``inner`` and ``score``.
 
-    Known by its WordNet id, or without one by its name as it was made. A name that a person gave
-    later does not matter, so a run finds its synsets again after a rename. A synset that a
-    person made is used, but its row is not touched.
+    Known by its WordNet id, or without one by ``key``, by default its name as it was made. A name
+    that a person gave later does not matter, so a run finds its synsets again after a rename. A
+    synset that a person made is used, but its row is not touched.
     """
     if wordnet_id:
         rows = db.execute(
@@ -83,7 +121,7 @@ def ensure_synset(
     else:
         rows = db.execute(
             "SELECT id, source FROM synsets WHERE key = ? AND wordnet_id IS NULL ORDER BY id",
-            (word_key(name),),
+            (key or word_key(name),),
         ).fetchall()
     if rows:
         synset_id, source = rows[0]
@@ -96,7 +134,7 @@ def ensure_synset(
         synset_id = db.execute(
             "INSERT INTO synsets (name, key, wordnet_id, source, inner, score) "
             "VALUES (?, ?, ?, 'machine', ?, ?)",
-            (name, word_key(name), wordnet_id, inner, score),
+            (name, key or word_key(name), wordnet_id, inner, score),
         ).lastrowid
     _add_lemmas(db, synset_id, (name, *lemmas))
     return int(synset_id or 0)
@@ -117,6 +155,20 @@ def _add_lemmas(db: sqlite3.Connection, synset_id: int | None, lemmas: Sequence[
             if word_key(lemma) not in known
         ],
     )
+
+
+def set_lemmas(db: sqlite3.Connection, lemmas: Mapping[int, Sequence[str]]) -> None:
+    """The words of synsets that a machine made of free text: exactly these, its own ones."""
+    for synset_id, of in lemmas.items():
+        rows = db.execute(
+            "SELECT lemma FROM lemmas WHERE synset_id = ? AND source = 'machine' ORDER BY position",
+            (synset_id,),
+        ).fetchall()
+        if [row[0] for row in rows] != list(of):
+            db.execute(
+                "DELETE FROM lemmas WHERE synset_id = ? AND source = 'machine'", (synset_id,)
+            )
+            _add_lemmas(db, synset_id, of)
 
 
 def set_parents(db: sqlite3.Connection, parents: Mapping[int, int | None]) -> None:

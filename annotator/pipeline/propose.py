@@ -93,7 +93,8 @@ def propose(
 ) -> Iterator[Progress]:
     """Proposals for the images that have none from this model and these options yet.
 
-    Yields "propose", then "vocabulary": tags and synsets follow from what was proposed. Called
+    Yields "propose", then "vocabulary": tags and synsets follow from what was proposed; what a
+    model said in its own words is told apart by the pack's embedder, where it has one. Called
     again it goes on where it stopped, and looks at files that are new or whose content changed;
     everything else counts as ``skipped``. A file that does not decode is a Failure, and is listed
     as unreadable from then on; one that is not there is only a Failure. Closing the generator
@@ -112,6 +113,8 @@ def propose(
     asking = settle(pack, options or ProposeOptions())
     options = asking.options
     require_folder(project)
+    # Before anything is asked: without it the words at the end cannot be told apart.
+    embedder = pack.embedder() if pack.talks and pack.has("embedder") else None
     plan = runs.Plan(
         "propose",
         pack.name,
@@ -133,7 +136,7 @@ def propose(
     seconds = time.monotonic() - start
     looked = pace.done - began.skipped
     made: dict[str, Any] = {}
-    for progress in vocabulary.build(project, options.vocabulary, to_tag):
+    for progress in vocabulary.build(project, options.vocabulary, to_tag, embedder=embedder):
         made.update(progress.result or {})
         if progress.result is None:
             yield progress

@@ -91,12 +91,18 @@ class EchoPack:
         Prompt("caption", "Describe it.", "caption"),
     )
 
-    def __init__(self, name: str = "echo", batch: int = 4, **more: Any) -> None:
+    def __init__(
+        self,
+        name: str = "echo",
+        batch: int = 4,
+        embedder: TextEmbedder | None = None,
+        **more: Any,
+    ) -> None:
         self.name = name
-        self._tagger = Echo(batch, **more)
+        self._tagger, self._embedder = Echo(batch, **more), embedder
 
     def has(self, role: str) -> bool:
-        return role == "tagger"
+        return role == "tagger" or (role == "embedder" and self._embedder is not None)
 
     def model_id(self, role: str) -> str:
         return {"tagger": "echo@1"}[role]
@@ -105,7 +111,9 @@ class EchoPack:
         return self._tagger
 
     def embedder(self) -> TextEmbedder:
-        raise AnnotatorError(f"The pack {self.name} has no embedder.")
+        if self._embedder is None:
+            raise AnnotatorError(f"The pack {self.name} has no embedder.")
+        return self._embedder
 
 
 class ColourGrounder:

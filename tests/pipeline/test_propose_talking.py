@@ -215,6 +215,48 @@ def test_what_was_answered_before_the_model_failed_is_kept(
     assert finish(propose(six, pack, ProposeOptions(samples=1)))["done"] == 4
 
 
+def test_the_embedder_of_a_pack_that_talks_tells_words_apart(
+    six: Project, talking: Any, pack: Any, finish: Finish
+) -> None:
+    class Counting:
+        """Vectors of the length and the first letter of a word."""
+
+        id = "counting@1"
+
+        def __init__(self) -> None:
+            self.texts: set[str] = set()
+
+        def embed(self, texts: Any) -> Any:
+            self.texts.update(texts)
+            found = np.array([[len(text), ord(text[0]), 1] for text in texts], np.float32)
+            return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+    both = (Proposed("crane", (0.5,)), Proposed("beach", (0.5,)))
+    embedder = Counting()
+    echo = talking(embedder=embedder, reply=lambda seed, sample: Answer(both, "crane, beach"))
+    finish(propose(six, echo))
+    assert embedder.texts
+    # A classifier names synsets, so there is nothing to tell apart.
+    pack.has = lambda role: True
+    pack.embedder = lambda: pytest.fail("it is not to be loaded")
+    finish(propose(six, pack))
+
+
+def test_an_embedder_that_is_not_there_is_said_before_anything_is_asked(
+    six: Project, talking: Any, finish: Finish
+) -> None:
+    echo = talking(embedder=object())
+
+    def refuse() -> Any:
+        raise AnnotatorError("The weights of MiniLM are not there.")
+
+    echo.embedder = refuse
+    with pytest.raises(AnnotatorError, match="MiniLM"):
+        finish(propose(six, echo))
+    assert echo.tagger().calls == []
+    assert read(six, queries.runs) == []
+
+
 def test_nasty_replies_stop_nothing(six: Project, talking: Any, finish: Finish) -> None:
     text = "\ud83d \x00 \u202e" + "x" * 3_000_000
     pack = talking(reply=lambda seed, sample: Answer((Proposed("cat \ud83d"),), text))

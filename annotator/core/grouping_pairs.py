@@ -191,7 +191,9 @@ class Pairs:
             found.update((min(i, j), max(i, j)) for j, cosine in near if cosine >= _LOOKED_AT)
         by_form: dict[str, list[int]] = {}
         for i, word in enumerate(self.words):
-            for form in {squashed(word.text), " ".join(sorted(stems(word.text)))} - {""}:
+            texts = (word.text, *word.names)
+            forms = {form for t in texts for form in (squashed(t), " ".join(stems(t)))}
+            for form in forms - {""}:
                 by_form.setdefault(form, []).append(i)
         for members_of in by_form.values():
             found.update(_within(members_of))

@@ -40,22 +40,45 @@ _ASKED: Mapping[Question, str] = {
         "synonyms, other spellings, singular and plural. Produce a Python dictionary: the most "
         "usual label of each group, and a list of the other labels of the group, strictly only "
         "using the ones provided, letter by letter, each once. Leave out labels that have no "
-        "synonym. A kind of a thing is no synonym of it, nor is another kind.\n"
-        'Example. Labels and on how many images they are: {"sofa": 120, "couch": 80, "dog": 75, '
-        '"cat": 61, "animal": 20, "tv": 12, "television set": 9, "sofas": 2}\n'
-        'Answer: {"sofa": ["couch", "sofas"], "tv": ["television set"]}'
+        "synonym. A kind of a thing is no synonym of it, nor is another kind."
     ),
     "trees": (
         "Use the labels below to construct the hierarchy of the dataset's labels, a set of trees "
         "whose roots are dominant labels. Produce a Python dictionary: a label, and a list of the "
         "labels right below it, which are kinds or parts of it, such that the hierarchy describes "
         "the dataset, strictly only using the ones provided, letter by letter. Each label is below "
-        "one other at most. Leave out labels that stand alone.\n"
-        'Example. Labels and on how many images they are: {"sofa": 120, "dog": 75, "chair": 60, '
-        '"sky": 50, "furniture": 40, "animal": 20, "armchair": 9}\n'
-        'Answer: {"furniture": ["sofa", "chair"], "chair": ["armchair"], "animal": ["dog"]}'
+        "one other at most. Leave out labels that stand alone."
     ),
 }
+#: Labels and the answer about them that explain the format.
+_EXAMPLE: Mapping[Question, tuple[Mapping[str, int], Mapping[str, Sequence[str]]]] = {
+    "synsets": (
+        {
+            "sofa": 120,
+            "couch": 80,
+            "dog": 75,
+            "cat": 61,
+            "animal": 20,
+            "tv": 12,
+            "television set": 9,
+            "sofas": 2,
+        },
+        {"sofa": ["couch", "sofas"], "tv": ["television set"]},
+    ),
+    "trees": (
+        {
+            "sofa": 120,
+            "dog": 75,
+            "chair": 60,
+            "sky": 50,
+            "furniture": 40,
+            "animal": 20,
+            "armchair": 9,
+        },
+        {"furniture": ["sofa", "chair"], "chair": ["armchair"], "animal": ["dog"]},
+    ),
+}
+_LABELS = "Labels and on how many images they are: "
 _SO_FAR: Mapping[Question, str] = {
     "synsets": "Groups so far; write the first label of one to add to it: ",
     "trees": "Trees so far; labels may go below these, or above: ",
@@ -70,15 +93,18 @@ def messages(
 ) -> Messages:
     """The question about ``labels`` (label -> number of images, in order). ``so_far``: what is
     grouped or placed already. ``complaint``: what was wrong with the first answer."""
-    parts = [_ASKED[question]]
+    shown, answer = _EXAMPLE[question]
+    parts = []
     if so_far:
         parts.append(_SO_FAR[question] + quoted({key: list(so_far[key]) for key in so_far}))
-    parts.append("Labels and on how many images they are: " + quoted(dict(labels)))
+    parts.append(_LABELS + quoted(dict(labels)))
     if complaint:
         parts.append(f"Your last answer could not be used: {complaint}. Answer again.")
-    parts.append("Answer:")
+    # The example is a turn of its own: small models follow what was answered before.
     return [
         {"role": "system", "content": _SYSTEM},
+        {"role": "user", "content": f"{_ASKED[question]}\n{_LABELS}{quoted(dict(shown))}"},
+        {"role": "assistant", "content": quoted(dict(answer))},
         {"role": "user", "content": "\n".join(parts)},
     ]
 
@@ -130,7 +156,7 @@ def read_groups(reply: str, labels: Sequence[str]) -> Groups:
             if len(group) > 1:
                 found.groups.append(group)
     found.dropped = len(listed.unknown)
-    found.problem = _problem(answer.value is None or flat, answer.cut, listed) or found.problem
+    found.problem = _problem(None if flat else answer.value, answer.cut, listed) or found.problem
     return found
 
 
@@ -147,13 +173,15 @@ def read_trees(reply: str, labels: Sequence[str]) -> Trees:
         found.edges = list(dict.fromkeys(_edges(dictionary, None, listed)))
         found.named = listed.said
     found.dropped = len(listed.unknown)
-    found.problem = _problem(dictionary is None, answer.cut, listed)
+    found.problem = _problem(dictionary, answer.cut, listed)
     return found
 
 
-def _problem(nothing: bool, cut: bool, listed: _Listed) -> str | None:
-    if nothing:
+def _problem(value: Node | None, cut: bool, listed: _Listed) -> str | None:
+    if value is None:
         return "there was no dictionary in it"
+    if isinstance(value, Pairs) and value.items and all(_counts(one) for _, one in value.items):
+        return "it repeats the labels with their counts"
     if len(listed.unknown) > len(listed.said):
         example = quoted(next(iter(listed.unknown))[:_QUOTED])
         return f"most of its labels are not in the list, such as {example}"
@@ -197,6 +225,10 @@ def _is_value(text: str) -> bool:
     if plain in ("", "none", "null", "true", "false", "nan", "infinity", "-infinity", "..."):
         return True
     return plain.replace(".", "", 1).isdigit()
+
+
+def _counts(node: Node) -> bool:
+    return isinstance(node, str) and node.strip().replace(".", "", 1).isdigit()
 
 
 def _groups(node: Node, listed: _Listed) -> Iterator[list[str]]:

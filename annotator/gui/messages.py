@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QRect, Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 #: A note goes by itself, later when something can be done next; an error stays until it is closed
 #: or replaced.
@@ -13,7 +13,7 @@ _NOTE_MS, _OFFER_MS = 6000, 20_000
 #: Most pixels in width, and the gap around it.
 _WIDTH, _EDGE = 760, 10
 #: Everything beside text, sign and buttons.
-_MARGINS = 44
+_MARGINS = 56
 
 
 class MessageBar(QWidget):
@@ -37,12 +37,18 @@ class MessageBar(QWidget):
         close.setObjectName("inline")
         close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         close.clicked.connect(self.hide)
-        self._row = row = QHBoxLayout(self)
-        row.setContentsMargins(16, 6, 12, 6)
+        self.offers: list[QPushButton] = []
+        row = QHBoxLayout()
         row.addWidget(self.sign)
         row.addWidget(self.text, 1)
-        self.offers: list[QPushButton] = []
         row.addWidget(close)
+        self._below = QHBoxLayout()
+        self._below.addStretch(1)
+        self._lines = lines = QVBoxLayout(self)
+        lines.setContentsMargins(16, 6, 12, 6)
+        lines.setSpacing(2)
+        lines.addLayout(row)
+        lines.addLayout(self._below)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.hide)
@@ -52,7 +58,7 @@ class MessageBar(QWidget):
         self, level: str, text: str, offers: Sequence[tuple[str, Callable[[], object]]] = ()
     ) -> None:
         """``level`` is "info" for what was done, "note" for what is worth knowing, or "error".
-        ``offers``: words and deed of buttons beside it; one that was pressed closes it."""
+        ``offers``: words and deed of buttons below it; one that was pressed closes it."""
         self._offer(offers)
         error = level == "error"
         self.setProperty("level", level)
@@ -72,7 +78,7 @@ class MessageBar(QWidget):
 
     def _offer(self, offers: Sequence[tuple[str, Callable[[], object]]]) -> None:
         for old in self.offers:
-            self._row.removeWidget(old)
+            self._below.removeWidget(old)
             old.hide()
             old.deleteLater()
         self.offers = []
@@ -81,7 +87,7 @@ class MessageBar(QWidget):
             button.setObjectName("inline")
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(lambda _=False, run=run: self._take(run))
-            self._row.insertWidget(self._row.count() - 1, button)
+            self._below.addWidget(button)
             button.show()
             self.offers.append(button)
 
@@ -92,11 +98,11 @@ class MessageBar(QWidget):
     def place(self) -> None:
         """At the top of its area, in the middle; again whenever that changes."""
         area = self._area()
+        self._lines.activate()
         words = self.text.fontMetrics().horizontalAdvance(self.text.text())
-        beside = sum(
-            part.sizeHint().width() + self._row.spacing()
-            for part in (self.sign, *self.offers, self._close)
-        )
-        width = min(_WIDTH, area.width() - 2 * _EDGE, words + beside + _MARGINS)
+        beside = self.sign.sizeHint().width() + self._close.sizeHint().width()
+        most = min(_WIDTH, area.width() - 2 * _EDGE)
+        wanted = max(words + beside + _MARGINS, self._lines.minimumSize().width())
+        width = min(most, wanted)
         left = area.left() + (area.width() - width) // 2
-        self.setGeometry(left, area.top() + _EDGE, width, self._row.totalHeightForWidth(width))
+        self.setGeometry(left, area.top() + _EDGE, width, self._lines.totalHeightForWidth(width))

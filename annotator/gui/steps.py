@@ -120,6 +120,8 @@ def _grouped(result: Result) -> Said:
     merges, parents = result.get("merges") or 0, result.get("parents") or 0
     if not merges and not parents:
         return _with_usage(["Nothing to suggest: no words that belong together."], result), ()
+    if not result.get("suggestions"):
+        return _with_usage(["Nothing new to suggest: all of it is decided already."], result), ()
     words = [
         f"{plural(merges, 'merge')} and {plural(parents, 'parent')} suggested; "
         "see Suggestions in the Vocabulary (Ctrl+2)."
@@ -127,8 +129,8 @@ def _grouped(result: Result) -> Said:
     fallbacks = result.get("fallbacks") or 0
     if fallbacks:
         words.append(
-            f"{plural(fallbacks, 'batch').replace('batchs', 'batches')} of words had no usable "
-            "answer of the language model and were compared by meaning instead."
+            f"The language model left {plural(fallbacks, 'word')} without a usable answer; "
+            "these were compared by meaning."
         )
     return _with_usage(words, result), (("Show them (Ctrl+2)", "view.vocabulary"),)
 

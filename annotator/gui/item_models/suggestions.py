@@ -71,10 +71,6 @@ class SuggestionsModel(QAbstractListModel):
         self.endResetModel()
         return True
 
-    def remove(self, ids: Collection[int]) -> None:
-        """Take these off the list."""
-        self.load([one for one in self._rows if one.id not in ids])
-
     def rows_of(self, ids: Collection[int]) -> list[int]:
         """The rows where these are now."""
         return [row for row, one in enumerate(self._rows) if one.id in ids]

@@ -63,9 +63,12 @@ class SuggestionList(QListView):
     def choose(self, rows: Sequence[int], current: int) -> None:
         """Select these rows; ``current`` is in view and has the keyboard's mark."""
         model, flag = self.selectionModel(), QItemSelectionModel.SelectionFlag
-        chosen = QItemSelection()
-        for row in {*rows, current}:
-            chosen.select(self._rows.index(row), self._rows.index(row))
+        chosen, wanted = QItemSelection(), sorted({*rows, current})
+        first = wanted[0]
+        for row, after in zip(wanted, [*wanted[1:], -1], strict=True):
+            if after != row + 1:  # one range for rows that follow each other
+                chosen.select(self._rows.index(first), self._rows.index(row))
+                first = after
         model.setCurrentIndex(self._rows.index(current), flag.NoUpdate)
         model.select(chosen, flag.ClearAndSelect)
         self.scrollTo(self._rows.index(current))

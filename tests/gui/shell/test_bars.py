@@ -169,6 +169,7 @@ def test_a_message_offers_what_can_be_done_next(window: QMainWindow) -> None:
     bar.show_message("info", "Proposed <b>tags</b>.", [("Show them", lambda: done.append("seen"))])
     assert bar.text.textFormat() == Qt.TextFormat.PlainText
     assert window.rect().contains(bar.geometry())
+    assert bar.height() > bar.offers[0].height() + bar.text.fontMetrics().height()
     bar.offers[0].click()
     assert done == ["seen"]
     assert not bar.isVisible()

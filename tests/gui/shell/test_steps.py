@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from annotator.core.records import Failure, Progress
 from annotator.gui import steps
 from annotator.gui.session import Session
+from annotator.pipeline import group as group_module
 from annotator.pipeline import propose as propose_module
 
 Said = list[tuple[str, str, Any]]
@@ -74,17 +75,20 @@ def test_propose_says_what_could_not_be_read_and_what_it_took(
     ("result", "words"),
     [
         (
-            {"merges": 14, "parents": 3},
+            {"merges": 14, "parents": 3, "suggestions": 17},
             "14 merges and 3 parents suggested; see Suggestions in the Vocabulary (Ctrl+2).",
         ),
         (
-            {"merges": 1, "parents": 0, "fallbacks": 2},
-            "1 merge and 0 parents suggested; see Suggestions in the Vocabulary (Ctrl+2). 2 "
-            "batches of words had no usable answer of the language model and were compared by "
-            "meaning instead.",
+            {"merges": 1, "parents": 0, "suggestions": 1, "fallbacks": 2},
+            "1 merge and 0 parents suggested; see Suggestions in the Vocabulary (Ctrl+2). The "
+            "language model left 2 words without a usable answer; these were compared by meaning.",
         ),
         (
-            {"merges": 0, "parents": 0},
+            {"merges": 2, "parents": 0, "suggestions": 0},
+            "Nothing new to suggest: all of it is decided already.",
+        ),
+        (
+            {"merges": 0, "parents": 0, "suggestions": 0},
             "Nothing to suggest: no words that belong together.",
         ),
     ],
@@ -97,9 +101,8 @@ def test_group_says_how_many(
     result: dict[str, int],
     words: str,
 ) -> None:
-    group_module = pytest.importorskip("annotator.pipeline.group")
     end_with(monkeypatch, group_module, result)
     steps.group(session)
     qtbot.waitUntil(lambda: bool(said), timeout=20_000)
     assert said[0][1] == words
-    assert bool(said[0][2]) == bool(result["merges"])
+    assert bool(said[0][2]) == bool(result["suggestions"])

@@ -22,7 +22,7 @@ Node: TypeAlias = "str | list[Node] | Pairs"
 
 _QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»", "`": "`"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-_HEX = re.compile(r"u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})")
+_HEX = re.compile(r"u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|x([0-9a-fA-F]{2})")
 _ENDS = frozenset(",:[]{}()\n\r")
 _CLOSING = {"{": "}", "[": "]", "(": ")"}
 _FENCE = re.compile(r"```[A-Za-z]*\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
@@ -160,9 +160,14 @@ def _escaped(text: str, at: int) -> tuple[str, int]:
     """What follows a backslash, and where the text goes on."""
     coded = _HEX.match(text, at)
     if coded:
-        code = int(coded[1] or coded[2], 16)
-        # Half a surrogate pair is no character that could be stored.
-        return ("" if 0xD800 <= code <= 0xDFFF else chr(code)), coded.end()
+        code = int(coded[1] or coded[3], 16)
+        if 0xD800 <= code < 0xDC00 and coded[2]:
+            # Two halves of one character, as JSON writes those beyond 16 bits.
+            low = int(coded[2], 16) - 0xDC00
+            return chr(0x10000 + (code - 0xD800) * 0x400 + low), coded.end()
+        end = coded.end(1) if coded[1] else coded.end()
+        # A half alone is no character that could be stored.
+        return ("" if 0xD800 <= code <= 0xDFFF else chr(code)), end
     return _ESCAPES.get(text[at], text[at]), at + 1
 
 

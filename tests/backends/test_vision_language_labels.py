@@ -146,3 +146,16 @@ def test_a_correction_asks_again_with_the_labels_of_each_first_answer(
     again = asked.propose(photos[:2], PROMPT, replace(sampling, correction="{labels}? {x}"))
     assert asked_for == [PROMPT] * 2 + ["wooden bench, sky? {x}"] * 4
     assert again == plain  # this model says the same whatever it is asked
+
+
+def test_each_answer_of_the_second_round_is_drawn_with_numbers_of_its_own(
+    on: str, speaker: tuple[Speaker, Path], photos: list[Pixels], said: list[Generated]
+) -> None:
+    """This model draws from the same distribution in both rounds."""
+    asked = load_pack(speaker[1]).tagger()
+    sampling = Sampling(samples=24, temperature=0.8, nucleus=0.99, seeds=(1,))
+    asked.propose(photos[:1], PROMPT, replace(sampling, correction="{labels}"))
+    first, second = [one.text for one in said[:24]], [one.text for one in said[24:]]
+    assert len(second) == 24
+    assert len(set(second)) > 1
+    assert sum(a != b for a, b in zip(first, second, strict=True)) > 2

@@ -233,36 +233,62 @@ def _scores(db: sqlite3.Connection, words: Words, root: int) -> list[tuple[int, 
     return found
 
 
+# Labels that belong to the members (?), mostly or on some images, with the synset on each image.
+_SAID = (
+    "WITH members AS MATERIALIZED (SELECT value AS id FROM json_each(?)), "
+    "mine AS MATERIALIZED (SELECT id FROM labels WHERE synset_id IN (SELECT id FROM members) "
+    "UNION SELECT label_id FROM label_senses WHERE synset_id IN (SELECT id FROM members)), "
+    "said AS (SELECT l.id, l.text, l.reason, l.synset_id AS mostly, p.image_id, "
+    "coalesce(s.synset_id, l.synset_id) AS here FROM mine m CROSS JOIN labels l ON l.id = m.id "
+    "LEFT JOIN proposals p ON p.label_id = l.id "
+    "LEFT JOIN label_senses s ON s.label_id = l.id AND s.image_id = p.image_id) "
+)
+
+
 def _raw_words(db: sqlite3.Connection, words: Words, root: int) -> tuple[RawWord, ...]:
     dropped: Counter[str] = Counter()
     why: dict[str, Counter[str]] = {}
     members = json.dumps(words.members[root])
     for text, reason, number in db.execute(
-        "SELECT l.text, coalesce(t.reason, 'dropped'), count(*) FROM labels l "
-        "JOIN proposals p ON p.label_id = l.id "
-        "JOIN tags t ON t.image_id = p.image_id AND t.synset_id = l.synset_id AND t.kept = 0 "
-        "WHERE l.synset_id IN (SELECT value FROM json_each(?)) GROUP BY l.text, t.reason",
+        _SAID + "SELECT s.text, coalesce(t.reason, 'dropped'), count(*) FROM said s "
+        "JOIN tags t ON t.image_id = s.image_id AND t.synset_id = s.here AND t.kept = 0 "
+        "WHERE s.here IN (SELECT id FROM members) GROUP BY s.text, t.reason",
         (members,),
     ):
         dropped[text] += number
         why.setdefault(text, Counter())[reason] += number
     counts: Counter[str] = Counter()
     reasons: dict[str, dict[str, None]] = {}
-    for text, reason, synset_id, number in db.execute(
-        "SELECT l.text, l.reason, l.synset_id, "
-        "(SELECT count(*) FROM proposals p WHERE p.label_id = l.id) FROM labels l "
-        "WHERE l.synset_id IN (SELECT value FROM json_each(?)) ORDER BY l.id",
+    for text, reason, mostly, here, number, images in db.execute(
+        _SAID + "SELECT s.text, s.reason, s.mostly, s.here, count(s.image_id), "
+        "count(DISTINCT s.image_id) FROM said s WHERE s.here IN (SELECT id FROM members) "
+        "GROUP BY s.id, s.here ORDER BY s.id",
         (members,),
     ):
         counts[text] += number
         parts = reasons.setdefault(text, {})
+        if here != mostly:
+            reason = _rather(words, text, here, mostly, images)
         if reason:
             parts[reason] = None
-        if synset_id != root:
-            parts[f"merged from {words.name(synset_id)}"] = None
+        if here != root:
+            parts[f"merged from {words.name(here)}"] = None
     for text, number_of in why.items():
         reasons[text][f"dropped: {number_of.most_common(1)[0][0]}"] = None
     return tuple(
         RawWord(text, number, dropped[text], "; ".join(reasons[text]))
         for text, number in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     )
+
+
+def _rather(words: Words, text: str, here: int, mostly: int | None, images: int) -> str:
+    """Why a label belongs here on some images, though not on most."""
+    from annotator.core import senses  # loads WordNet: only for an ambiguous word
+
+    def meant(synset_id: int) -> str:
+        wordnet_id = words.entries[synset_id].wordnet_id
+        return words.name(synset_id) if wordnet_id is None else senses.kind(wordnet_id)
+
+    other = "what it mostly is" if mostly is None else meant(mostly)
+    on = "1 image" if images == 1 else f"{images} images"
+    return f"{text}: {meant(here)} rather than {other} on {on}, by what else is on them"

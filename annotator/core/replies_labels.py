@@ -94,7 +94,10 @@ _WORD = re.compile(r"\S+")
 _CODE = re.compile(
     r"\$[({]|\{\{|\{%|__\w|%[sdnx](?:\b|%)|\w\(\s?['\"\d]|\w\.\w+\(|<!|\.\./|^\W{0,2}/|^[=@%]"
 )
-_NO_WORDS = re.compile(r"\w[.]\w{2}|\w[(]|\\|[{}<>=;|^@$\[\]]|::|//|--|\?\w")
+_NO_WORDS = re.compile(
+    r"\w[.]\w{2}|\w[(]|\\|[{}<>=;|^@$\[\]]|::|//|--|\?\w"
+    r"|[“”«»「」『』„‹›]|(?<!\d)\""
+)
 _NUMBER = re.compile(r"[\d.,]+e[+-]?\d+|0x[\da-f]+|[\da-f]{4,}(?:-[\da-f]{4,}){2,}", re.IGNORECASE)
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _QUOTES = "\"'`´“”„‟‘’‚‛«»‹›「」『』《》〈〉＂＇〝〞″′"

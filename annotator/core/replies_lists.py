@@ -159,7 +159,7 @@ class _Reader:
                 continue
             found = _OPENING.search(self.chars, self.at)
             if found is None:
-                return
+                break
             self.at = found.start()
             self._push()
         self.result.open = len(self.frames) > self.implied

@@ -131,6 +131,7 @@ class GroupPopover(Form):
             "for parents. It only suggests.",
             "Send and suggest",
             window,
+            width=440,
         )
         self.notice = hint("", self, "doubt")
         self.form.addRow(self.notice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -94,8 +95,10 @@ class ProposePopover(Form):
         self.pack.blockSignals(True)
         self.pack.clear()
         muted = QColor(theme.tokens().muted)
+        titles = Counter(one.title for one in packs)
         for one in packs:
-            self.pack.addItem(one.title + (" · not here" if one.missing else ""), one.name)
+            words = one.title if titles[one.title] == 1 else f"{one.title} · {one.name}"
+            self.pack.addItem(words + (" · not here" if one.missing else ""), one.name)
             if one.missing:
                 row = self.pack.count() - 1
                 self.pack.setItemData(row, muted, Qt.ItemDataRole.ForegroundRole)

@@ -153,7 +153,7 @@ class ServerPopover(Form):
             box.clear()
             box.addItems(models[:_MOST])
             box.setCurrentText(typed or "".join(first))
-        found = f"It has {plural(len(models), 'model')}; choose one above."
+        found = f"It has {plural(len(models), 'model')}." + " Choose one above." * (len(models) > 1)
         self._say(found if models else "It names no model: type the name of one.")
 
     def _failed(self, error: Exception) -> None:

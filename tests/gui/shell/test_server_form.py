@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 from annotator.backends import registry
 from annotator.gui.main_window import MainWindow
 from annotator.gui.propose_popover import ProposePopover
+from annotator.gui.replies_popover import RepliesPopover
 from annotator.gui.server_popover import ServerPopover
 from annotator.gui.session import Session
 
@@ -64,7 +65,29 @@ class _Answers(BaseHTTPRequestHandler):
         assert isinstance(self.server, Served)
         self.server.asked.append((self.path, self.headers.get("Authorization", "")))
         models = [{"id": name, "object": "model"} for name in ("<i>small</i>", "large")]
-        body = json.dumps({"object": "list", "data": models}).encode()
+        self._send({"object": "list", "data": models})
+
+    def do_POST(self) -> None:
+        """A list of labels and a refusal, in turn."""
+        assert isinstance(self.server, Served)
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append((self.path, ""))
+        count = sum(path.endswith("completions") for path, _ in self.server.asked)
+        text = '["couch", "cat"]' if count % 2 else "..."
+        message = {"role": "assistant", "content": text}
+        self._send(
+            {
+                "id": "1",
+                "object": "chat.completion",
+                "created": 1,
+                "model": "large",
+                "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+                "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+            }
+        )
+
+    def _send(self, answer: object) -> None:
+        body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -187,3 +210,35 @@ def test_nobody_there_is_one_sentence_and_esc_forgets_the_secret(
     press(form, Qt.Key.Key_Escape)
     assert not form.isVisible()
     assert form.secret.text() == ""
+
+
+@pytest.mark.models
+def test_images_are_sent_when_the_button_was_pressed_and_not_before(
+    qtbot: QtBot, window: MainWindow, form: ServerPopover, served: Served
+) -> None:
+    session = window.session
+    assert session is not None
+    form.name.setText("lab")
+    form.address.setText(address(served))
+    form.model.setCurrentText("large")
+    form.go.click()
+    qtbot.waitUntil(lambda: window.findChild(ProposePopover) is not None, timeout=20_000)
+    propose = window.findChild(ProposePopover)
+    assert propose is not None
+    qtbot.waitUntil(propose.isVisible, timeout=20_000)
+    assert served.asked == []
+    propose.more.click()
+    propose.fields.samples.setValue(2)
+    propose.go.click()
+    qtbot.waitUntil(lambda: bool(window.messages.offers), timeout=60_000)
+    posted = [path for path, _ in served.asked if path == "/v1/chat/completions"]
+    assert len(posted) >= 6  # three photos, two samples
+    words = window.messages.text.text()
+    assert "of 6 replies could not be read." in words
+    assert "tokens read" in words
+    qtbot.waitUntil(lambda: session.idle, timeout=20_000)
+    window.messages.offers[0].click()
+    qtbot.waitUntil(lambda: window.findChild(RepliesPopover) is not None)
+    replies = window.findChild(RepliesPopover)
+    assert replies is not None
+    qtbot.waitUntil(lambda: replies.text.toPlainText() == "...", timeout=20_000)

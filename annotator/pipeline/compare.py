@@ -87,7 +87,8 @@ def _scores(
     """What each image shows by these runs alone, page by page."""
     by_id = {run.id: run for run in of_pack}
     for first in range(0, len(ids), PAGE):
-        rows = queries_pipeline.image_proposals(db, ids[first : first + PAGE], by_id)
+        page, how = ids[first : first + PAGE], options.combine
+        rows = queries_pipeline.image_proposals(db, page, by_id, how=how)
         for image_id, of_image in groupby(rows, key=attrgetter("image_id")):
             group = list(of_image)
             looks = looks_of(by_id[group[0].run_id])

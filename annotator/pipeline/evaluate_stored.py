@@ -192,5 +192,5 @@ class Stored:
 def _question(run: Run) -> tuple[Any, ...]:
     """What the model was asked, but for the seed. The tokens are kept, so the way in which the
     run combined them is not part of it."""
-    params = {key: value for key, value in runs.asked(run).items() if key != "combine"}
+    params = runs.asked(run)
     return dict(run.models), params

@@ -111,12 +111,12 @@ class ProposeOptions:
     @property
     def identity(self) -> dict[str, Any]:
         """What decides the proposals themselves: runs that agree in it continue each other.
-        Filters do not belong to it, they are applied to what is stored. ``samples``, ``prompt``
-        and ``strategy`` are those that were settled with the pack, see ``pipeline.asking``."""
+        Filters and ways to combine do not belong to it, they are applied to what is stored.
+        ``samples``, ``prompt`` and ``strategy`` are those that were settled with the pack, see
+        ``pipeline.asking``."""
         found = {
             "grid": self.grid,
             "samples": self.samples or 1,
-            "combine": self.combine,
             "top": self.top,
             "prompt": self.prompt,
         }
@@ -130,7 +130,11 @@ class ProposeOptions:
     @property
     def params(self) -> dict[str, Any]:
         """What a run records of itself."""
-        found = self.identity | {"filter": self.filter, "threshold": self.threshold}
+        found = self.identity | {
+            "filter": self.filter,
+            "threshold": self.threshold,
+            "combine": self.combine,
+        }
         return found if self.rank == ProposeOptions().rank else found | {"rank": self.rank}
 
 

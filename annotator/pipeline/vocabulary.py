@@ -151,7 +151,8 @@ class Grouper:
         if self._chosen is None:
             self._chosen = runs.chosen(db)
         others = queries_meanings.label_senses(db, image_ids)
-        for row in queries_pipeline.image_proposals(db, image_ids, order=self._chosen):
+        how = self.options.combine
+        for row in queries_pipeline.image_proposals(db, image_ids, order=self._chosen, how=how):
             if row.label_id not in self._synsets:
                 self._group(db)
             synset = others.get((row.label_id, row.image_id)) or self._synsets[row.label_id]

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from annotator.core import scoring
 from annotator.core.records import Combine, Ranking
 
 # A run has done an image while the content is what it was then; before a scan has read it (or
@@ -84,10 +85,12 @@ def image_proposals(
     run_ids: Iterable[int] | None = None,
     *,
     order: Sequence[int] | None = None,
+    how: Combine | None = None,
 ) -> Iterator[SaidOf]:
     """What was said of these images, in order of image and as it was said: of each image only
     by the newest propose run (of ``run_ids``) that has done it, or by the last one of ``order``
-    that has."""
+    that has. ``how``: tokens are combined this way (LLM2Labels, eq. 3), and not as when they were
+    said."""
     if order is None and run_ids is None:
         run_ids = [row[0] for row in db.execute("SELECT id FROM runs WHERE kind = 'propose'")]
     if order is None:
@@ -99,12 +102,18 @@ def image_proposals(
         "JOIN ordered o ON o.id = r.run_id JOIN images i ON i.id = r.image_id "
         "WHERE r.image_id IN (SELECT value FROM json_each(?1)) "
         f"AND r.error IS NULL AND {_SAME} GROUP BY r.image_id) "
-        "SELECT p.image_id, p.run_id, p.label_id, p.crop, p.sample, p.probability "
+        "SELECT p.image_id, p.run_id, p.label_id, p.crop, p.sample, p.probability, "
+        # One token is what it is, whatever combines it.
+        "CASE WHEN instr(p.tokens, ',') THEN p.tokens END "
         "FROM best n JOIN proposals p ON p.image_id = n.image_id AND p.run_id = n.run_id "
         "ORDER BY p.image_id, p.id",
         (json.dumps(list(image_ids)), json.dumps(list(order))),
     )
-    return map(SaidOf._make, rows)
+    for *said, tokens in rows:
+        one = SaidOf._make(said)
+        if how is not None and tokens is not None:
+            one = one._replace(probability=scoring.combine(json.loads(tokens), how))
+        yield one
 
 
 def label_rows(db: sqlite3.Connection) -> list[LabelRow]:

@@ -302,6 +302,40 @@ def test_a_model_that_fails_ends_the_run_as_failed(ten: Project, pack: Any, fini
     assert runs(ten) == [("done", 10)]
 
 
+def test_another_way_to_combine_asks_nothing_again(ten: Project, finish: Finish) -> None:
+    class Tokens:
+        id, batch, asked = "tokens@1", 4, 0
+
+        def propose(self, images: Any, prompt: str, sampling: Sampling) -> list[list[Answer]]:
+            self.asked += len(images)
+            return [[Answer((Proposed("tabby", (0.5, 0.25)),))] for _ in images]
+
+    class Pack:
+        name, talks, prompts = "tokens", False, ()
+
+        def __init__(self) -> None:
+            self.one = Tokens()
+
+        def has(self, role: str) -> bool:
+            return role == "tagger"
+
+        def model_id(self, role: str) -> str:
+            return self.one.id
+
+        def tagger(self) -> Tokens:
+            return self.one
+
+    def probabilities() -> set[float | None]:
+        with ten.read() as db:
+            return {tag.probability for id in queries.image_ids(db) for tag in queries.tags(db, id)}
+
+    pack = Pack()
+    for combine, expected in (("avg", 0.375), ("product", 0.125), ("min", 0.25), ("max", 0.5)):
+        finish(propose(ten, pack, ProposeOptions(combine=combine)))
+        assert probabilities() == {expected}
+    assert pack.one.asked == 10
+
+
 def test_a_rejected_synset_stays_rejected(ten: Project, pack: Any, finish: Finish) -> None:
     finish(propose(ten, pack))
     with ten.read() as db:

@@ -48,11 +48,12 @@ class SynsetSum(NamedTuple):
 
 
 class _Sums(NamedTuple):
-    """What the kept tags of a synset add up to; None where no tag has a probability."""
+    """What the kept tags of a synset add up to; None where no tag has a probability. ``weight``:
+    the occurrences that have one, ``probability``: those times it."""
 
     support: int
     occurrence: float
-    given: int
+    weight: float | None
     probability: float | None
     logarithm: float | None
     least: float | None
@@ -140,9 +141,10 @@ def score_synsets(
     sums = {
         row[0]: _Sums(*row[1:])
         for row in db.execute(
-            "SELECT synset_id, count(*), sum(CAST(occurrence AS REAL) / crops), "
-            f"count(probability), sum(probability), {logarithms}, min(probability), "
-            "max(probability) FROM tags WHERE kept = 1 GROUP BY synset_id"
+            "SELECT synset_id, count(*), sum(often), sum(iif(probability IS NULL, NULL, often)), "
+            f"sum(often * probability), {logarithms}, min(probability), max(probability) FROM "
+            "(SELECT synset_id, CAST(occurrence AS REAL) / crops AS often, probability FROM tags "
+            "WHERE kept = 1) GROUP BY synset_id"
         )
     }
     images = 1
@@ -169,11 +171,11 @@ def score_synsets(
 def _weight(of: _Sums, by: Ranking, how: Combine, images: int) -> float:
     """As ``scoring.rank`` weighs, from sums."""
     times = 1.0 if by == "probability" else of.occurrence
-    if by == "occurrence" or of.probability is None or of.least is None or of.most is None:
+    if by == "occurrence" or not of.weight or of.least is None or of.most is None:
         weight = of.occurrence
         return weight ** (1 / images) if how == "product" and by != "occurrence" else weight
     if how == "avg":
-        return of.probability * (times / of.given)
+        return (of.probability or 0.0) * (times / of.weight)
     if how == "product":
         if of.least <= 0.0 or of.logarithm is None:
             return 0.0

@@ -21,7 +21,7 @@ _SHARE, _STEPS = 0.3, 5
 
 class QueueColumn(QWidget):
     """Gives the merge at hand the height it needs, and the suggestions most of the rest: the
-    history lists fewer steps, and none at all in a low window, where the line at the bottom still
+    history lists fewer steps, or none at all in a low window, where the line at the bottom still
     says what undo would do. Without suggestions the history has the rest."""
 
     def __init__(
@@ -56,17 +56,17 @@ class QueueColumn(QWidget):
         queue = _height(self._suggestions, width)
         history = _height(self._history, width) - self._history.list.sizeHint().height()
         rest = self.height() - 2 * _EDGE - merge - _GAP
-        if self._suggestions.model.rows:
-            least = queue - self._suggestions.list.sizeHint().height() + round(_FEWEST * ROW)
-            wanted = history + _STEPS * HISTORY_ROW
-            last = min(wanted, max(history, round(_SHARE * rest)), rest - least - _GAP)
-            queue = max(rest - last - _GAP, 0)
-        else:
+        count = len(self._suggestions.model.rows)
+        last = rest - queue - _GAP
+        if count:
+            around = queue - self._suggestions.list.sizeHint().height()
+            wanted = max(history, min(history + _STEPS * HISTORY_ROW, round(_SHARE * rest)))
+            least = around + round(min(_FEWEST, count) * ROW)
+            queue = min(rest - min(wanted, rest - least - _GAP) - _GAP, around + count * ROW)
             last = rest - queue - _GAP
         if last < history:
             last = -_GAP
-            if self._suggestions.model.rows:
-                queue = max(rest, 0)
+            queue = max(rest, 0) if count else queue
         self._history.setVisible(last > 0)
         top = _EDGE
         for part, height in (

@@ -75,7 +75,7 @@ class SuggestionsPanel(QWidget):
         self.above_button.clicked.connect(self.ask_many)
         self._key = QLabel("G", self)
         self._key.setObjectName("key")
-        self._key.setFixedWidth(20)
+        self._key.setFixedWidth(24)
         self._key.setToolTip("Go to the suggestions (G)")
         head = QHBoxLayout()
         head.setSpacing(8)

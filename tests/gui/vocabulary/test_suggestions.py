@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -221,6 +222,24 @@ def test_words_of_a_model_are_never_markup(bench: Any) -> None:
     model: SuggestionsModel = queue(bench).model
     tool_tip = model.data(model.index(3), Qt.ItemDataRole.ToolTipRole)
     assert "&lt;b&gt;because&lt;/b&gt; &amp; so on" in tool_tip
+
+
+@pytest.mark.parametrize("size", [(1440, 820), (1100, 628)])
+def test_queue_merge_and_history_share_the_column(bench: Any, size: tuple[int, int]) -> None:
+    suggest(bench)
+    bench.window.resize(*size)
+    bench.press(Qt.Key.Key_G)
+    bench.press(Qt.Key.Key_S)  # a merge under way, with its buttons
+    panel, pane, history = queue(bench), bench.view.merge, bench.view.history
+    bench.qtbot.waitUntil(lambda: pane.card.pictures_loaded())
+    parts = [part for part in (panel, pane, history) if part.isVisible()]
+    for above, below in pairwise(parts):
+        assert above.geometry().bottom() < below.y()
+    assert parts[-1].geometry().bottom() <= panel.parentWidget().height()
+    assert panel.list.height() >= 2 * 44
+    assert pane.card.height() >= pane.card.layout().minimumSize().height()
+    assert pane.card.buttons.geometry().bottom() < pane.card.height()
+    assert bench.window.size().toTuple() == size
 
 
 def test_five_thousand_draw_a_screenful(bench: Any) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from annotator.backends import openai_replies
+from annotator.backends import openai_replies, openai_scores
 from annotator.backends.openai_client import Server
 from annotator.backends.openai_errors import Refused
 from annotator.backends.openai_extras import Extra, held_to, limit, optional
@@ -19,6 +18,9 @@ from annotator.core.records import Usage
 
 #: Alternatives of a token that servers tell of at most.
 _ALTERNATIVES = 20
+#: The same where each token's probability has to be looked up among them: llama-cpp-python, which
+#: gives as many as it is asked for.
+_MANY = 2000
 
 
 class ServerLanguageModel:
@@ -27,8 +29,10 @@ class ServerLanguageModel:
 
     def __init__(self, server: Server, model_id: str) -> None:
         self._server, self._id = server, model_id
-        #: Whether the server repeats what it is given; None until it was asked.
-        self._echoes: bool | None = None
+        #: Whether the server may repeat what it is given; and whether it tells the probabilities
+        #: one token late, None until it was tried.
+        self._echoes = True
+        self._late: bool | None = None
 
     @property
     def id(self) -> str:
@@ -75,43 +79,43 @@ class ServerLanguageModel:
         """float32[n]: log-probability of each option as it goes on after ``prompt``, summed over
         the tokens that wrote at least a part of it, from a server that repeats what it is given
         (vLLM and llama-cpp-python; /completions with echo; the prompt is not put into a template).
-        From one that does not, the log-probability of the first token of each option as the reply
-        of a chat; options that the likeliest tokens leave out get that of the least likely of
-        them. Raises AnnotatorError when a server tells neither, or the first tokens do not tell
-        the options apart."""
+        Whether it does, and for which tokens it gives the probabilities, is tried out once.
+
+        From a server that does not, the log-probability of the first token of each option as the
+        reply of a chat; options that the likeliest tokens leave out get that of the least likely
+        of them. Raises AnnotatorError when a server tells neither, or the first tokens do not
+        tell the options apart."""
         if not options:
             return np.zeros(0, np.float32)
-        if self._echoes is not False:
+        if self._late is None and self._echoes:
             try:
-                work = [self._echoed(prompt, option) for option in options]
-                found = wait_for(all_of(work))
-            except Refused as refused:
-                if self._echoes:
-                    raise self._failed(refused.reason) from None
+                self._late = wait_for(self._tried())
+            except Refused:
                 self._echoes = False
-            else:
-                self._echoes = True
-                return np.asarray(found, np.float32)
-        return np.asarray(self._one(self._first_tokens(prompt, options)), np.float32)
+        if not self._echoes:
+            return np.asarray(self._one(self._first_tokens(prompt, options)), np.float32)
+        late = self._late is True
+        work = [self._scored(prompt, option, late) for option in options]
+        return np.asarray(self._one(all_of(work)), np.float32)
 
-    async def _echoed(self, prompt: str, option: str) -> float:
-        text = prompt + option
-        body = {
-            "prompt": text,
-            "echo": True,
-            "logprobs": 1,
-            # llama-cpp-python takes 0 for no limit.
-            "max_tokens": 1,
-            "temperature": 0.0,
-        }
-        return _of_option(await self._server.text(body), prompt, option)
+    async def _tried(self) -> bool:
+        return openai_scores.is_late(await self._echo(openai_scores.COUNTING, 5))
+
+    async def _scored(self, prompt: str, option: str, late: bool) -> float:
+        found = await self._echo(prompt + option, _MANY if late else 1)
+        return openai_scores.of_option(found, prompt, option, late=late)
+
+    async def _echo(self, text: str, alternatives: int) -> dict[str, Any]:
+        # llama-cpp-python takes 0 new tokens for any number of them.
+        how = {"echo": True, "logprobs": alternatives, "max_tokens": 1, "temperature": 0.0}
+        return await self._server.text({"prompt": text, **how})
 
     async def _first_tokens(self, prompt: str, options: Sequence[str]) -> list[float]:
         body = {"messages": [{"role": "user", "content": prompt}], "temperature": 0.0}
         asked: dict[str, Any] = {"logprobs": True, "top_logprobs": _ALTERNATIVES}
         extras = [limit(1), *self._repeatable()]
         found = await self._server.chat({**body, **asked}, extras)
-        scores = _by_first_token(found, options)
+        scores = openai_scores.by_first_token(found, options)
         if scores is None:
             raise self._failed("it gives no probabilities that tell the answers apart")
         return scores
@@ -130,64 +134,3 @@ class ServerLanguageModel:
             f"The model server at {self._server.settings.base_url} does not answer this request "
             f"({reason}): choose another model, or correct {self._server.where}."
         )
-
-
-def _of_option(answer: Mapping[str, Any], prompt: str, option: str) -> float:
-    """The sum over the tokens of an echo that wrote a part of ``option``. Raises Refused when the
-    answer is no echo with probabilities."""
-    choices = answer.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    rows = choice.get("logprobs") if isinstance(choice, dict) else None
-    if not isinstance(rows, dict):
-        raise Refused(200, "it repeats no text with probabilities")
-    tokens, logprobs = rows.get("tokens"), rows.get("token_logprobs")
-    if not isinstance(tokens, list) or not isinstance(logprobs, list):
-        raise Refused(200, "it repeats no text with probabilities")
-    text, seam = (
-        (prompt + option).encode("utf-8", "replace"),
-        len(prompt.encode("utf-8", "replace")),
-    )
-    pieces = [openai_replies.token_bytes(one) or b"" for one in tokens[: len(logprobs)]]
-    total, told = 0.0, 0
-    for (start, end), logprob in zip(
-        openai_replies.spans(text, pieces) or (), logprobs, strict=False
-    ):
-        if start < end and end > seam:
-            if openai_replies.probability(logprob) is None:
-                raise Refused(200, "it repeats the text without probabilities")
-            total, told = total + min(float(logprob), 0.0), told + 1
-    if not told:
-        raise Refused(200, "it does not repeat the text")
-    return total
-
-
-def _by_first_token(answer: Mapping[str, Any], options: Sequence[str]) -> list[float] | None:
-    choices = answer.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    logprobs = choice.get("logprobs") if isinstance(choice, dict) else None
-    rows = logprobs.get("content") if isinstance(logprobs, dict) else None
-    first = rows[0] if isinstance(rows, list) and rows else None
-    told = first.get("top_logprobs") if isinstance(first, dict) else None
-    if not isinstance(told, list):
-        return None
-    mass = [0.0] * len(options)
-    least = 1.0
-    for one in told:
-        piece = one.get("token") if isinstance(one, dict) else None
-        chance = openai_replies.probability(one.get("logprob")) if isinstance(one, dict) else None
-        if not isinstance(piece, str) or chance is None:
-            return None
-        least = min(least, chance)
-        begun = [
-            number
-            for number, option in enumerate(options)
-            if piece.strip() and option.lstrip().startswith(piece.lstrip())
-        ]
-        if len(begun) > 1:
-            return None
-        for number in begun:
-            mass[number] += chance
-    if not any(mass):
-        return None
-    # exp(-700) is about the smallest number there is.
-    return [max(math.log(chance), -700.0) if (chance := one or least) else -700.0 for one in mass]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from annotator.backends.openai_scores import COUNTING
 from annotator.backends.protocols import LanguageModel, Metered
 from annotator.backends.registry import Pack
 from annotator.core.errors import AnnotatorError
@@ -101,36 +102,75 @@ def test_a_conversation_that_is_too_long_is_an_error(
         make_pack(server.url).language_model().complete(ASKED, SCHEMA)
 
 
+def counting(answer: Callable[[Any], Any], say: Any) -> Callable[[Any], Any]:
+    """A server that repeats what it is tried out with as a model would, and then answers."""
+
+    def text(asked: Any) -> Any:
+        if asked.body["prompt"] != COUNTING:
+            return answer(asked)
+        assert asked.body["echo"] is True
+        tokens = words_of(COUNTING)[1:]
+        return echo([*tokens, " one"], [None, *[-0.1] * len(tokens)], say)
+
+    return text
+
+
 def test_options_are_scored_by_their_own_tokens(server: Any, make_pack: MakePack, say: Any) -> None:
     chances = {" bird": -0.5, " big": -1.0, " machine": -2.0}
 
     def answer(asked: Any) -> Any:
-        assert asked.body["echo"] is True
+        assert (asked.body["echo"], asked.body["max_tokens"]) == (True, 1)
         tokens = [*words_of(asked.body["prompt"]), " next"]
         return echo(tokens, [None, *(chances.get(one, -7.0) for one in tokens[1:])], say)
 
-    server.text = answer
+    server.text = counting(answer, say)
     model = make_pack(server.url).language_model()
     scores = model.score("A crane is a", [" bird", " big machine"])
     assert scores.dtype == np.float32
     assert scores.tolist() == pytest.approx([-0.5, -3.0])
+    assert len(server.asked) == 3
     assert not server.chats
     assert model.score("A crane is a", []).shape == (0,)
 
 
-def test_a_token_over_the_seam_counts(server: Any, make_pack: MakePack, say: Any) -> None:
-    """ "A crane is a b|ird", and the prompt's last letter is in the option's first token."""
-    server.text = lambda asked: echo(
-        ["A crane", " is a", " bi", "rd", "."], [None, -9, -2, -1, -5], say
+def test_probabilities_told_one_token_late_are_looked_up_where_they_belong(
+    server: Any, make_pack: MakePack, say: Any
+) -> None:
+    """llama-cpp-python: each token with its probability after itself."""
+    chances = {" bird": -0.5, " big": -1.0, " machine": -2.0, " lamp": -40.0}
+
+    def answer(asked: Any) -> Any:
+        tokens = words_of(asked.body["prompt"])
+        tokens = tokens[1:] if not tokens[0] else tokens
+        follows = [{one: chances.get(one, -0.2), " rare": -9.0} for one in tokens[1:]]
+        for told in follows:
+            told.pop(" lamp", None)
+        rows = {
+            "tokens": tokens,
+            "token_logprobs": [None, *[-12.0] * (len(tokens) - 1)],
+            "top_logprobs": [*follows, {" the": -0.5}],
+        }
+        return say.Answer({"choices": [{"text": "", "logprobs": rows}]})
+
+    server.text = answer
+    scores = (
+        make_pack(server.url).language_model().score("A is a", [" bird", " big machine", " lamp"])
     )
+    # What is not among the alternatives is as likely as the least of them.
+    assert scores.tolist() == pytest.approx([-0.5, -3.0, -9.0])
+
+
+def test_a_token_over_the_seam_counts(server: Any, make_pack: MakePack, say: Any) -> None:
+    """The prompt's last letter is in the option's first token."""
+    tokens = ["A crane", " is a", " bi", "rd", "."]
+    server.text = counting(lambda asked: echo(tokens, [None, -9, -2, -1, -5], say), say)
     scores = make_pack(server.url).language_model().score("A crane is a b", ["ird"])
     assert scores.tolist() == pytest.approx([-3.0])
 
 
 def test_letters_of_several_tokens_are_scored(server: Any, make_pack: MakePack, say: Any) -> None:
-    server.text = lambda asked: echo(
-        ["<s>", "It is", " ", "", "", "!"], [None, -9, -1, -2, -3, -4], say
-    )
+    tokens = ["<s>", "It is", " ", "", "", "!"]
+    server.text = counting(lambda asked: echo(tokens, [None, -9, -1, -2, -3, -4], say), say)
     scores = make_pack(server.url).language_model().score("It is", [" 犬"])
     assert scores.tolist() == pytest.approx([-6.0])
 
@@ -141,7 +181,9 @@ def alternatives(*rows: tuple[str, float], say: Any) -> Any:
     return say.Answer({"choices": [{"message": {"content": "x"}, "logprobs": logprobs}]})
 
 
-@pytest.mark.parametrize("way", ["no endpoint", "refused", "not repeated", "no probabilities"])
+@pytest.mark.parametrize(
+    "way", ["no endpoint", "refused", "not repeated", "no probabilities", "of another text"]
+)
 def test_a_server_that_repeats_nothing_is_asked_for_the_first_token(
     server: Any, make_pack: MakePack, say: Any, way: str
 ) -> None:
@@ -150,6 +192,7 @@ def test_a_server_that_repeats_nothing_is_asked_for_the_first_token(
         "refused": say.error(400, "echo is not supported"),
         "not repeated": echo([" next"], [-1.0], say),
         "no probabilities": say.Answer({"choices": [{"text": "A crane is a bird"}]}),
+        "of another text": echo(words_of(COUNTING), [None, *[-11.0] * 48], say),
     }[way]
     server.chat = lambda asked: alternatives(
         ("b", 0.5), ("bird", 0.25), ("The", 0.15), (" ma", 0.1), say=say

@@ -24,6 +24,8 @@ LONGEST_LABEL = 80
 _HUGE = 10
 _QUOTED = 60
 
+_REPEATED = "it repeats the labels with their counts"
+
 #: A dictionary from a label to others, which both questions are answered with.
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -157,6 +159,8 @@ def read_groups(reply: str, labels: Sequence[str]) -> Groups:
                 found.groups.append(group)
     found.dropped = len(listed.unknown)
     found.problem = _problem(None if flat else answer.value, answer.cut, listed) or found.problem
+    if found.problem == _REPEATED:
+        found.named.clear()
     return found
 
 
@@ -174,6 +178,8 @@ def read_trees(reply: str, labels: Sequence[str]) -> Trees:
         found.named = listed.said
     found.dropped = len(listed.unknown)
     found.problem = _problem(dictionary, answer.cut, listed)
+    if found.problem == _REPEATED:
+        found.named = set()
     return found
 
 
@@ -181,7 +187,7 @@ def _problem(value: Node | None, cut: bool, listed: _Listed) -> str | None:
     if value is None:
         return "there was no dictionary in it"
     if isinstance(value, Pairs) and value.items and all(_counts(one) for _, one in value.items):
-        return "it repeats the labels with their counts"
+        return _REPEATED
     if len(listed.unknown) > len(listed.said):
         example = quoted(next(iter(listed.unknown))[:_QUOTED])
         return f"most of its labels are not in the list, such as {example}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,14 +12,13 @@ from annotator.core.grouping import Link, Word
 from annotator.core.grouping_parents import Place
 from annotator.core.records import Progress, SuggestionKind, Synset
 from annotator.core.wordnet import wordnet
-from annotator.project import queries, queries_pipeline
+from annotator.pipeline.vectors import of_texts
+from annotator.project import queries, queries_meanings, queries_pipeline
 from annotator.project.project import Project
 from annotator.project.queries_suggestions import Decided
 from annotator.project.store import SuggestionRow
 from annotator.project.words import Words, word_key
 
-#: Words that are embedded at once.
-_BATCH = 256
 #: Names of a word that are compared with others, the ones that were said first.
 _NAMES = 12
 
@@ -112,13 +111,14 @@ def read(project: Project, limit: int | None = None) -> Vocabulary:
         listed = queries.vocabulary(db)
         words = Words(db)
         labels = queries_pipeline.label_rows(db)
+        _, weights = queries_meanings.senses(db)
         decided = Decided(db, words)
     usable = [one for one in listed if one.verdict != "rejected"]
     # Not by id: that depends on which image brought a word first.
     usable.sort(key=lambda one: (one.inner, -one.score, -one.support, one.name, one.id))
     chosen = [one for one in usable if not one.inner][:limit]
     taken = {one.id for one in chosen}
-    texts: dict[int, list[str]] = {}
+    texts: dict[int, dict[str, Mapping[str, float]]] = {}
     named: set[int] = set()
     for label in labels:
         if label.synset_id is None or label.synset_id not in words.entries:
@@ -127,10 +127,14 @@ def read(project: Project, limit: int | None = None) -> Vocabulary:
         if label.wordnet_id is not None:
             named.add(root)
         else:
-            texts.setdefault(root, []).append(label.text)
+            texts.setdefault(root, {})[label.text] = weights.get(label.id, {})
     rejected = [key for key in decided.rows if decided.of(*key) == "rejected"]
     ranked = chosen + [one for one in usable if one.id not in taken]
-    said = [sorted(texts.get(one.id, ())) for one in ranked]
+    # The shortest first: it says the thing and nothing about it.
+    said = [
+        dict(sorted(texts.get(one.id, {}).items(), key=lambda item: (len(item[0]), item[0])))
+        for one in ranked
+    ]
     return Vocabulary(
         [_word(one, said[i], one.id in named) for i, one in enumerate(chosen)],
         ranked,
@@ -141,9 +145,9 @@ def read(project: Project, limit: int | None = None) -> Vocabulary:
     )
 
 
-def _spoken(synset: Synset, texts: Sequence[str]) -> str:
+def _spoken(synset: Synset, texts: Collection[str]) -> str:
     keys = [word_key(text) for text in texts]
-    return texts[0] if texts and word_key(synset.name) not in keys else synset.name
+    return next(iter(texts)) if keys and word_key(synset.name) not in keys else synset.name
 
 
 def _resolved(words: Words, kind: str, source: int, target: int) -> tuple[str, int, int]:
@@ -151,16 +155,18 @@ def _resolved(words: Words, kind: str, source: int, target: int) -> tuple[str, i
     return (kind, min(one, other), max(one, other)) if kind == "merge" else (kind, one, other)
 
 
-def _word(synset: Synset, texts: Sequence[str], named: bool) -> Word:
-    """``named``: a model named the synset itself. Then it means that; so it does when a person
-    chose it. What a machine took a text for may be wrong: the text's other senses stay open."""
+def _word(synset: Synset, texts: Mapping[str, Mapping[str, float]], named: bool) -> Word:
+    """``texts``: what was said for it, each with the senses that the images give it and their
+    weights. ``named``: a model named the synset itself. Then it means that; so it does when a
+    person chose it. What a machine took a text for may be wrong: its other senses stay open."""
     net = wordnet()
     first = [synset.wordnet_id] if synset.wordnet_id in net and synset.wordnet_id else []
     certain = bool(first) and (named or synset.source == "person" or not texts)
     senses = list(first)
     if not certain:
-        for text in texts or [synset.name]:
-            senses += [sense for sense in net.synsets(text) if sense not in senses]
+        for text, weights in (texts or {synset.name: {}}).items():
+            likely = sorted(weights, key=lambda sense: (-weights[sense], sense))
+            senses += [one for one in (*likely, *net.synsets(text)) if one not in senses]
     return Word(
         synset.name,
         tuple(senses),
@@ -175,26 +181,14 @@ def _word(synset: Synset, texts: Sequence[str], named: bool) -> Word:
 def vectors(
     project: Project, embedder: TextEmbedder | None, texts: Sequence[str]
 ) -> Generator[Progress, None, Floats]:
-    """Returns the vectors of the texts, float32[n, d] of unit norm; yields how far it is. They are
-    kept in the project's cache by model and text. Without a model all are 0, alike nothing."""
+    """Returns the vectors of the texts, float32[n, d] of unit norm, kept in the project's cache;
+    yields how far it is. Without a model all are 0, alike nothing."""
     if embedder is None or not texts:
         return np.zeros((len(texts), 1), dtype=np.float32)
-    found: dict[str, Floats] = {}
-    missing = []
-    for text in dict.fromkeys(texts):
-        data = project.cache.get("embed", _key(embedder, text)) or b""
-        if data and len(data) % 4 == 0:
-            found[text] = np.frombuffer(data, dtype=np.float32)
-        else:
-            missing.append(text)
-    for start in range(0, len(missing), _BATCH):
-        yield Progress("group", start, len(missing), message="reading words")
-        part = missing[start : start + _BATCH]
-        for text, vector in zip(part, embedder.embed(part), strict=True):
-            found[text] = np.ascontiguousarray(vector, dtype=np.float32)
-            project.cache.put("embed", _key(embedder, text), found[text].tobytes())
-    return np.stack([found[text] for text in texts])
-
-
-def _key(embedder: TextEmbedder, text: str) -> str:
-    return f"word:{embedder.id}:{text}"
+    reading = of_texts(project.cache, embedder, texts)
+    while True:
+        try:
+            yield replace(next(reading), step="group")
+        except StopIteration as ended:
+            made: Floats = ended.value
+            return made

@@ -193,6 +193,11 @@ class TestGroups:
     def test_why_to_ask_again(self, reply: str, problem: str) -> None:
         assert problem in (read_groups(reply, LABELS).problem or "")
 
+    def test_a_list_that_comes_back_says_nothing(self) -> None:
+        reply = json.dumps(dict.fromkeys(LABELS, 3))
+        assert read_groups(reply, LABELS).named == set()
+        assert read_trees(reply, LABELS).named == set()
+
     def test_nothing_to_group_is_a_good_answer(self) -> None:
         assert read_groups("{}", LABELS).problem is None
 

@@ -3,8 +3,10 @@ tokens it was written with. Shared by every tagger that talks."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 
 from annotator.core import nouns, replies
 from annotator.core.records import Answer, Proposed, Strategy
@@ -38,14 +40,19 @@ def read(generated: Generated, strategy: Strategy) -> Answer:
     found = parse(generated.text, cut=generated.cut)
     if found.failure is not None:
         return Answer((), generated.text, found.failure)
-    labels = tuple(Proposed(one.text, _probabilities(generated, one)) for one in found.labels)
+    ends = [token.end for token in generated.tokens]
+    labels = tuple(Proposed(one.text, _probabilities(generated, ends, one)) for one in found.labels)
     return Answer(labels, generated.text)
 
 
-def _probabilities(generated: Generated, label: replies.Label) -> tuple[float, ...]:
+def _probabilities(
+    generated: Generated, ends: Sequence[int], label: replies.Label
+) -> tuple[float, ...]:
+    tokens = islice(generated.tokens, bisect_right(ends, label.start), None)
     return tuple(
-        min(max(token.probability, 0.0), 1.0)
-        for token in generated.tokens
+        # In this order NaN, which some servers send, becomes 0.
+        min(max(0.0, token.probability), 1.0)
+        for token in takewhile(lambda one: one.start < label.end, tokens)
         if _writes(generated.text, token, label)
     )
 

@@ -101,11 +101,13 @@ _NO_WORDS = re.compile(
 _NUMBER = re.compile(r"[\d.,]+e[+-]?\d+|0x[\da-f]+|[\da-f]{4,}(?:-[\da-f]{4,}){2,}", re.IGNORECASE)
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _QUOTES = "\"'`´“”„‟‘’‚‛«»‹›「」『』《》〈〉＂＇〝〞″′"
-SLASH = re.compile(r"(?<=\w\w)\s?/\s?(?=\w\w)")
+_COMMA = re.compile(r"[,;，、；،]\s|[，、；،]")
+_REMARKS = re.compile(r"\([^()]{0,200}\)|（[^（）]{0,200}）")
+_SLASH = re.compile(r"(?<=\w\w)\s?/\s?(?=\w\w)")
 
 
 def labels(piece: Piece) -> Iterator[Label]:
-    """The label of a piece; two for "sofa/couch"; none when it is no label."""
+    """The label of a piece; two for "sofa/couch" and "cat, dog"; none when it is no label."""
     text = piece.text.strip(_AROUND)
     if len(text.chars) > _LONGEST_PIECE or _CODE.search(text.chars):
         return
@@ -113,10 +115,16 @@ def labels(piece: Piece) -> Iterator[Label]:
     front = _REMARK_IN_FRONT.match(text.chars)
     if front:
         text = text.part(front.end())
-    parts = text.split(SLASH)
-    for part in parts:
-        label = _label(part, piece)
-        if label is not None:
+    if _COMMA.search(text.chars):
+        text = text.drop(_REMARKS)
+    first, *others = text.split(_COMMA)
+    for part in first.split(_SLASH):
+        if label := _label(part, piece):
+            yield label
+    # What follows a comma can be what the thing does: "a dog, lying on the floor".
+    listed = Piece(piece.text, piece.quoted, prose=True)
+    for part in others:
+        if label := _label(part, listed):
             yield label
 
 
@@ -140,8 +148,9 @@ def _label(text: Text, piece: Piece) -> Label | None:
     text, words = _without_articles(text, words, piece.prose)
     if piece.prose:
         text, words = _without_place(text, words)
-    if words:
-        text = text.part(words[0].start(), words[-1].end())
+    if not words:
+        return None
+    text = text.part(words[0].start(), words[-1].end())
     text = _to_last_letter(_from_first_letter(text))
     clean = " ".join(plain(text.chars).split())
     if not _is_label(clean, piece.quoted):

@@ -41,7 +41,7 @@ ATTACKS = (
     Case("SQL in a list", '["dog", "\'; DROP TABLE tags; --"]', "dog, DROP TABLE tags"),
     Case("SQL statement", "UPDATE tag_decisions SET verdict = 'accepted';", SENTENCE),
     Case("command line", "annotator accept --all\nrm -rf ~/photos", RUNNING_TEXT),
-    Case("shell in a list", "['dog', '$(rm -rf ~)', '`reboot`', 'a; ls']", "dog, reboot"),
+    Case("shell in a list", "['dog', '$(rm -rf ~)', '`reboot`', 'a; ls']", "dog, reboot, ls"),
     Case("Python code", "import os\nos.system('rm -rf /')\n", NO_LABELS),
     Case("eval", "__import__('os').system('reboot')", NO_LABELS),
     Case("eval in a list", "[eval('1+1'), __import__('os').getcwd(), 'dog']", "dog"),

@@ -89,6 +89,7 @@ LISTS = (
         "['boeing 747', 'route 66', '7-eleven']",
         "boeing 747, route 66, 7-eleven",
     ),
+    Case("doings in one string", "['a dog, lying on the floor', 'bus, red']", "dog, bus, red"),
     Case("several in one string", "['cat, dog', 'tree and bush']", "cat, dog, tree and bush"),
     Case(
         "two names of one thing", "['sofa/couch', 'tv / television']", "sofa, couch, tv, television"

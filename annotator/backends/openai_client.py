@@ -132,7 +132,7 @@ class Server:
                 # Some servers answer a parameter they do not know with an internal error.
                 if attempt.doubts(again):
                     raise Refused(again.status, again.reason) from None
-                if number == self.settings.retries or not self._worth(again):
+                if number == self.settings.retries or not self._worth(again, number):
                     raise again.final(self.settings.base_url, number + 1) from None
                 await self._wait(number, again)
             else:
@@ -140,10 +140,12 @@ class Server:
                 return found
         raise AssertionError("the loop returns or raises")
 
-    def _worth(self, again: Again) -> bool:
-        """Whether asking again may help: not where nothing ever answered, nor after a wait that
-        only a person should decide on."""
+    def _worth(self, again: Again, number: int) -> bool:
+        """Whether asking once more may help: not where nothing ever answered, nor when the time
+        was up twice, nor after a wait that only a person should decide on."""
         if again.unreachable and not self._answered:
+            return False
+        if again.slow and number > 0:
             return False
         return again.after is None or again.after <= LONGEST_WAIT
 

@@ -93,10 +93,10 @@ PARTICIPLES = words_of("""
     given thrown driven ridden set lit spread stuck torn bent frozen hidden fallen sunken left
     dressed parked filled covered topped used tied placed
 """)
-#: Words in -ing that are things.
+#: Words in -ing or -ed that are things.
 NOUNS_LIKE_VERBS = words_of("""
     building buildings painting paintings clothing ceiling ceilings railing railings awning string
     strings ring rings king wing wings lightning wedding crossing icing pudding stocking bedding
     carving drawing drawings etching covering sling swing sibling duckling dumpling dumplings
-    offspring opening siding paving flooring scaffolding earring earrings
+    offspring seaweed opening siding paving flooring scaffolding earring earrings
 """)

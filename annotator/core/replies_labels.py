@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from annotator.core.nouns_words import NOUNS_LIKE_VERBS
 from annotator.core.replies_text import Text, plain, words_of
 
 MAX_LETTERS = 80
@@ -89,6 +90,7 @@ _LEADING_AND = re.compile(
     r"(?:and|or|und|et|y|e|и|plus|as well as|finally|also)\s+(?=\S)", re.IGNORECASE
 )
 _MARKUP = re.compile(r"\*{1,3}|_{2,3}|`|~~")
+_NOTHING = re.compile(r"no (?:objects?|labels?|items?|things?|images?|visible|relevant|other)\b")
 _WORD = re.compile(r"\S+")
 # What programs are written with, in a piece as it stands and in what is left of it.
 _CODE = re.compile(
@@ -191,12 +193,17 @@ def _without_place(text: Text, words: list[re.Match[str]]) -> tuple[Text, list[r
     for at, word in enumerate(words):
         lower = word[0].lower()
         follows = words[at + 1][0].lower() if at + 1 < len(words) else ""
-        doing = lower.endswith(("ing", "ed")) and follows in _PLACES | _ARTICLES
+        doing = is_doing(lower) and follows in _PLACES | _ARTICLES
         if at and (lower in _PLACES or doing):
             return text, words[:at]
         if at == 0 and (doing or lower in _PLACES):
             return text, []
     return text, words
+
+
+def is_doing(word: str) -> bool:
+    """Whether a word in lower case looks like "riding" or "parked" and is no building."""
+    return len(word) > 4 and word.endswith(("ing", "ed")) and word not in NOUNS_LIKE_VERBS
 
 
 def _is_label(chars: str, quoted: bool) -> bool:
@@ -206,6 +213,8 @@ def _is_label(chars: str, quoted: bool) -> bool:
     if not any(char.isalpha() for char in chars) or _NUMBER.fullmatch(chars):
         return False
     if len(words) > (MAX_WORDS if quoted else MAX_BARE_WORDS):
+        return False
+    if _NOTHING.match(" ".join(words)):
         return False
     if " ".join(words) in _NOT_LABELS or not _SENTENCE.isdisjoint(words):
         return False

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from annotator.core.replies_labels import MAX_BARE_WORDS, Piece, labels
+from annotator.core.replies_labels import MAX_BARE_WORDS, Piece, is_doing, labels
 from annotator.core.replies_lists import QUOTES, lists
 from annotator.core.replies_text import Text, words_of
 
@@ -23,7 +23,7 @@ _RULE = re.compile(r"\s*(?:[-=_*~#]{3,}|[|\s:+-]{3,})\s*$")
 _BLOCK_QUOTE = re.compile(r"(?:\s{0,8}>)+\s?")
 _IN_LINE_NUMBERS = re.compile(r"(?:^|(?<=[\s,;.]))\(?\d{1,3}[.)]\s")
 _IN_LINE_BULLETS = re.compile(r"\s*[•●▪‣∙►]\s*")
-_COMMA = re.compile(r"[,;，、；،؛·•|]|\s&\s|\.{3,}|…")
+_COMMA = re.compile(r"[,;，、；،؛·•|]|\s&\s|\s#(?=\w)|\.{3,}|…")
 _AND = re.compile(
     r"\s(?:and|or|as well as|along with|und|et|и|[yeou])\s(?=\S)"
     r"|(?<=[\u3040-\u30ff\u3400-\u9fff])(?:和|以及|与|及|と)(?=[\u3040-\u30ff\u3400-\u9fff])",
@@ -321,7 +321,7 @@ def _sentence(text: Text, *, alone: bool) -> Iterator[Piece]:
 def _acts(words: list[str]) -> bool:
     """Somebody does something: "a man riding a horse" names no single thing."""
     return any(
-        word.endswith("ing") and after.lower() in ("a", "an", "the", "on", "in", "at", "with")
+        is_doing(word.lower()) and after.lower() in ("a", "an", "the", "on", "in", "at", "with")
         for word, after in pairwise(words[1:])
     )
 

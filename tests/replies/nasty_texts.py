@@ -99,6 +99,13 @@ TEXTS = (
         "cat, dog, lamp",
     ),
     Case(
+        "bed and building",
+        "I see a bed in a room, a dog and a building on a hill.",
+        "bed, dog, building",
+    ),
+    Case("hash tags", "#dog #cat #traffic_light", "dog, cat, traffic_light"),
+    Case("no objects", "No objects detected", NO_LABELS),
+    Case(
         "what things do",
         "The photo shows a man riding a horse, a dog, and a bench.",
         "man, dog, bench",

@@ -147,8 +147,9 @@ def score_synsets(
             "WHERE kept = 1) GROUP BY synset_id"
         )
     }
-    images = 1
+    images, digits = 1, 9
     if how == "product" and by != "occurrence":
+        digits = 12  # roots of many are close to 1
         row = db.execute("SELECT count(DISTINCT image_id) FROM tags WHERE kept = 1").fetchone()
         images = max(1, int(row[0]))
     found, scores = [], []
@@ -158,7 +159,7 @@ def score_synsets(
     ):
         of = sums.get(id)
         # Rounded, so that the order in which floats are added does not show.
-        new = round(_weight(of, by, how, images), 9) if of else 0.0
+        new = round(_weight(of, by, how, images), digits) if of else 0.0
         if new != score:
             scores.append((new, id))
         used = of is not None or bool(decided)

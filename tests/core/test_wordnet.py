@@ -186,6 +186,33 @@ def test_how_often_a_sense_is_used():
     assert net.word_uses("xyzzy") == 0
 
 
+def test_glosses_are_definitions_without_examples():
+    net = wordnet()
+    assert net.gloss("n03126707") == (
+        "lifts and moves heavy objects; lifting tackle is suspended from a pivoted boom that "
+        "rotates around a vertical axis"
+    )
+    assert net.gloss("n02012849").startswith("large long-necked wading bird")
+    for synset in (*imagenet_classes(), net.synsets("time")[0]):
+        assert net.gloss(synset)
+        assert '; "' not in net.gloss(synset)
+    with pytest.raises(KeyError):
+        net.gloss("n99999999")
+
+
+def test_words_that_wordnet_writes_otherwise_are_found():
+    net = wordnet()
+    assert net.synsets("gray wolf") == net.synsets("grey wolf")
+    assert net.synsets("fireengine") == net.synsets("fire engine") != ()
+    assert net.synsets("color supplement") == net.synsets("colour supplement") != ()
+    assert net.base_form("leather jacket") is None
+    assert [net.one_form(word) for word in ("hotdog", "hot_dog", "dog")] == [
+        "hot_dog",
+        "hot_dog",
+        "dog",
+    ]
+
+
 def test_licence_ships_with_the_table():
     text = (ROOT / "resources" / "wordnet" / "LICENSE").read_text("utf-8")
     assert "WordNet 3.0 Copyright 2006 by Princeton University" in text
@@ -200,8 +227,9 @@ def test_the_script_writes_the_shipped_table_byte_for_byte(tmp_path):
     subprocess.run([sys.executable, str(script), str(DICT), str(tmp_path)], check=True)
     shipped = ROOT / "resources" / "wordnet"
     # zlib versions may pack differently; the content may not differ.
-    built = gzip.decompress((tmp_path / "nouns.tsv.gz").read_bytes())
-    assert built == gzip.decompress((shipped / "nouns.tsv.gz").read_bytes())
+    for name in ("nouns.tsv.gz", "words.tsv.gz", "glosses.tsv.gz"):
+        built = gzip.decompress((tmp_path / name).read_bytes())
+        assert built == gzip.decompress((shipped / name).read_bytes()), name
     assert (tmp_path / "LICENSE").read_bytes() == (shipped / "LICENSE").read_bytes()
     # A time of building in the header would make every build different.
     assert (tmp_path / "nouns.tsv.gz").read_bytes()[4:8] == b"\0\0\0\0"

@@ -365,3 +365,42 @@ def test_only_the_images_concerned_get_new_tags(
     with project.read() as db:
         scores = {tag.synset: tag.score for image in ids[:2] for tag in queries.tags(db, image)}
     assert scores == {"mouse": pytest.approx(0.9), "dog": pytest.approx(0.123)}
+
+
+class Typist(Letters):
+    """Takes a misspelt racket for a racket, and nothing else for anything."""
+
+    id = "typist@1"
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.texts += texts
+        found = np.zeros((len(texts), 2), np.float32)
+        for row, text in zip(found, texts, strict=True):
+            row[int("racket" not in text and "racquett" not in text)] = 1.0
+        return found
+
+
+def test_a_word_that_wordnet_does_not_have_can_be_its_nearest_noun(
+    fresh: Callable[..., tuple[Project, list[int]]], finish: Finish
+) -> None:
+    project, ids = fresh()
+    options = VocabularyOptions("none")
+    say(project, [(ids[0], ["squash racquett"]), (ids[1], ["dog"])])
+    finish(build(project, options))
+    assert words(project)["squash racquett"].wordnet_id is None
+    embedder = Typist()
+    finish(build(project, options, embedder=embedder))
+    (racket,) = [one for one in words(project).values() if "racket" in one.name]
+    assert racket.support == 1
+    with project.read() as db:
+        (raw,) = queries.evidence(db, racket.id).words
+    assert raw.reason == "WordNet does not have squash racquett; its nearest noun"
+    # WordNet is embedded once for a project.
+    asked = len(embedder.texts)
+    assert asked > 5000
+    finish(build(project, options, embedder=embedder))
+    assert len(embedder.texts) == asked
+    # What it found stays when the filters are applied without it.
+    before = facts(project)
+    finish(build(project, options))
+    assert facts(project) == before

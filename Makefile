@@ -8,13 +8,19 @@ RUN_STAMP := $(VENV)/.run-$(HASH)
 DEV_STAMP := $(VENV)/.dev-$(HASH)
 DEMO ?= demo-out
 
-.PHONY: demo test check lint types imports blocked bench screenshots resources clean system-libraries
+.PHONY: demo test test-server check lint types imports blocked bench screenshots resources clean system-libraries
 
 demo: $(RUN_STAMP)
 	@$(BIN)/annotator demo $(DEMO)
 
 test: $(DEV_STAMP) system-libraries
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
+
+# By hand: against a real server, llama-cpp-python's, which compiles for some minutes the first time.
+SERVER_PYTHON ?= .venv-server/bin/python
+test-server: $(DEV_STAMP)
+	@test -x $(SERVER_PYTHON) || { echo "Building llama-cpp-python into .venv-server (about five minutes) ..."; $(PYTHON) -m venv .venv-server && .venv-server/bin/python -m pip install --quiet "llama-cpp-python[server]"; }
+	$(BIN)/python tests/server/run.py --server-python $(SERVER_PYTHON)
 
 check: $(DEV_STAMP) lint types imports blocked
 
@@ -62,4 +68,4 @@ $(DEV_STAMP): $(RUN_STAMP)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-server $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -51,7 +51,7 @@ def choose(
     vectors = {
         word: np.stack([vector_of[senses.text_of(one)] for one in of]) for word, of in gaps.items()
     }
-    for page in _pages(said):
+    for page in _pages(pair for pair in said if pair[1] in place):
         _add(page, found, word_of, place, table, vectors)
     return {word: one.choice(word) for word, one in found.items()}
 
@@ -128,22 +128,24 @@ def _add(
     """The evidence of these images for each of the words that is on them."""
     rows: dict[str, list[int]] = {}
     own: dict[str, list[tuple[int, int]]] = {}
-    images, places = [], []
+    places: list[int] = []
+    starts: list[int] = []
     for row, (_, labels) in enumerate(page):
-        there = sorted({place[label] for label in labels if label in place})
-        images += [row] * len(there)
-        places += there
+        starts.append(len(places))
+        places += sorted({place[label] for label in labels})
         for word, label in sorted({(word_of[x], place[x]) for x in labels if x in word_of}):
             at = rows.setdefault(word, [])
             if not at or at[-1] != row:
                 at.append(row)
             own.setdefault(word, []).append((len(at) - 1, label))
-    sums = np.zeros((len(page), table.shape[1]), dtype=np.float32)
-    np.add.at(sums, images, table[places])
+    sums = np.add.reduceat(table[places], starts, axis=0)
     for word, at in rows.items():
         context = sums[at]
         mine = np.array(own[word])
-        np.subtract.at(context, mine[:, 0], table[mine[:, 1]])
+        if len(mine) == len(at):
+            context -= table[mine[:, 1]]
+        else:
+            np.subtract.at(context, mine[:, 0], table[mine[:, 1]])
         # What is left of sums that cancel is noise.
         beside = np.linalg.norm(context, axis=1) > 1e-3
         found[word].images += [page[at[i]][0] for i in np.flatnonzero(beside).tolist()]

@@ -32,21 +32,21 @@ _QUOTED = 60
 #: Log-odds of each piece of evidence (see ``Evidence``), fitted on the names of ImageNet-1k's
 #: synsets and of LVIS's categories with their synonyms, each list shuffled into single words; a
 #: true pair counts twice, since a synonym that nobody shows a person costs more than one they
-#: turn down. Chosen there without a look at the list of ``tests/benchmarks/bench_grouping.py``.
+#: turn down. ``tests/benchmarks/bench_grouping.py --fit`` makes them; it tests on another list.
 WEIGHTS: Mapping[str, float] = {
-    "bias": -6.11,
-    "shared": 2.24,
-    "rank": 3.76,
-    "coverage": 4.44,
-    "margin": 0.34,
-    "shared_head": -1.70,
-    "unknown": 2.33,
-    "cosine": 1.99,
-    "nearness": 2.46,
-    "mutual": 1.37,
-    "forms": 0.47,
-    "aligned": 2.23,
-    "begins": -0.51,
+    "bias": -6.34,
+    "shared": 2.18,
+    "rank": 3.89,
+    "coverage": 4.67,
+    "margin": 0.35,
+    "shared_head": -1.52,
+    "unknown": 2.37,
+    "cosine": 2.40,
+    "nearness": 2.29,
+    "mutual": 1.34,
+    "forms": 0.42,
+    "aligned": 2.15,
+    "begins": -0.58,
     "related": -1.54,
 }
 #: Two spellings of one string are one word, whatever else speaks against it.

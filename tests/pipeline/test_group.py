@@ -510,12 +510,12 @@ class TestWords:
         assert (result["merges"], result["suggestions"]) == (0, 0)
 
     def test_a_parent_by_what_is_alike(self, project: Project) -> None:
-        say(project, spread({"bench": 4, "stool": 3, "chair": 2, "stoolbench": 1}))
+        say(project, spread({"bench": 4, "stool": 3, "chair": 2, "stoolbenchvy": 1}))
         assert grouped(project, Pack())["parents"] == 1
         (one,) = suggested(project)
-        assert (one.kind, one.source_name, one.target_name) == ("parent", "stoolbench", "seat")
+        assert (one.kind, one.source_name, one.target_name) == ("parent", "stoolbenchvy", "seat")
         assert one.reason == "used like stool and bench, which are below seat"
-        assert one.confidence == pytest.approx(0.70, abs=0.01)
+        assert one.confidence == pytest.approx(0.65, abs=0.01)
         decide.reject(project, one.id)
         assert grouped(project, Pack())["parents"] == 0
 

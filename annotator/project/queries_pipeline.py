@@ -37,8 +37,9 @@ class LabelRow(NamedTuple):
 
 
 class SynsetSum(NamedTuple):
-    """A synset with the number of images where its tag is kept. ``used``: it has such images, or
-    a person decided something about it. ``mine``: a machine made it."""
+    """A synset with the number of images where its tag is kept. ``used``: it has a tag, if only
+    one that a filter dropped, or a person decided something about it. ``mine``: a machine made
+    it."""
 
     id: int
     wordnet_id: str | None
@@ -147,6 +148,7 @@ def score_synsets(
             "WHERE kept = 1) GROUP BY synset_id"
         )
     }
+    tagged = {row[0] for row in db.execute("SELECT DISTINCT synset_id FROM tags")}
     images, digits = 1, 9
     if how == "product" and by != "occurrence":
         digits = 12  # roots of many are close to 1
@@ -162,7 +164,7 @@ def score_synsets(
         new = round(_weight(of, by, how, images), digits) if of else 0.0
         if new != score:
             scores.append((new, id))
-        used = of is not None or bool(decided)
+        used = id in tagged or bool(decided)
         support = of.support if of else 0
         found.append(SynsetSum(id, wordnet_id, support, used, source == "machine"))
     db.executemany("UPDATE synsets SET score = ? WHERE id = ?", scores)

@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from annotator.core.grouping_pairs import Floats, Pairs, Word
+from annotator.core.grouping_pairs import NAMESAKES, Floats, Pairs, Word
 from annotator.core.wordnet import WordNet, wordnet
 
 __all__ = ["Link", "Word", "groups", "head_first", "links", "merges", "word"]
@@ -55,8 +55,13 @@ def links(
     pairs = Pairs(words, vectors, known)
     found = []
     for a, b in pairs.candidates():
+        if apart is not None and apart(a, b):
+            continue
         evidence = pairs.evidence(a, b)
-        if evidence is None or evidence.confidence < _FAINT or (apart is not None and apart(a, b)):
+        if evidence is None and (name := pairs.namesakes(a, b)) is not None:
+            reason = f"both are called {name} and are much alike, though WordNet tells them apart"
+            found.append(Link(a, b, NAMESAKES, reason))
+        if evidence is None or evidence.confidence < _FAINT:
             continue
         reason = evidence.reason(known) if evidence.confidence >= 0.1 else ""
         found.append(Link(a, b, evidence.confidence, reason))

@@ -149,6 +149,16 @@ class Usage:
             sum(costs) if costs else None,
         )
 
+    def __sub__(self, before: Usage) -> Usage:
+        """What came since ``before``, of the same model."""
+        return Usage(
+            self.requests - before.requests,
+            self.retries - before.retries,
+            self.prompt_tokens - before.prompt_tokens,
+            self.completion_tokens - before.completion_tokens,
+            None if self.cost is None else self.cost - (before.cost or 0.0),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

@@ -141,18 +141,7 @@ def _metered(project: Project, run: int, model: LanguageModel) -> Iterator[Langu
     finally:
         if isinstance(model, Metered):
             with project.write("runs") as db:
-                store.add_usage(db, run, _less(model.usage(), before))
-
-
-def _less(after: Usage, before: Usage) -> Usage:
-    cost = None if after.cost is None else after.cost - (before.cost or 0.0)
-    return Usage(
-        after.requests - before.requests,
-        after.retries - before.retries,
-        after.prompt_tokens - before.prompt_tokens,
-        after.completion_tokens - before.completion_tokens,
-        cost,
-    )
+                store.add_usage(db, run, model.usage() - before)
 
 
 def by_words(vocabulary: Vocabulary, vectors: Floats, minimum: float) -> Found:

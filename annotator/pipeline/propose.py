@@ -79,13 +79,7 @@ class _Meter:
             return Usage()
         now, before = self._model.usage(), self._before
         self._before = now
-        return Usage(
-            now.requests - before.requests,
-            now.retries - before.retries,
-            now.prompt_tokens - before.prompt_tokens,
-            now.completion_tokens - before.completion_tokens,
-            None if now.cost is None else now.cost - (before.cost or 0.0),
-        )
+        return now - before
 
 
 def propose(

@@ -72,6 +72,20 @@ class TestPairs:
         words = [Word("crane", (bird,), certain=True), Word("Crane", (machine,), certain=True)]
         assert grouping.links(words, leaning(2, {(0, 1): 1.0})) == []
 
+    def test_namesakes_that_are_much_alike_are_a_coin_toss_for_a_person(self) -> None:
+        known = wordnet()
+        missile, projectile, bird, machine = "n03773504", "n04008634", "n02012849", "n03126707"
+        words = [
+            Word("missile", (missile,), certain=True, names=known.lemmas(missile)),
+            Word("projectile", (projectile,), certain=True, names=known.lemmas(projectile)),
+            Word("crane", (bird,), certain=True, names=known.lemmas(bird)),
+            Word("crane", (machine,), certain=True, names=known.lemmas(machine)),
+        ]
+        (found,) = grouping.links(words, leaning(4, {(0, 1): 0.7, (2, 3): 1.0}))
+        assert (found.source, found.target, found.confidence) == (0, 1, 0.5)
+        assert found.reason.startswith("both are called missile")
+        assert grouping.links(words, leaning(4, {(0, 1): 0.55})) == []
+
     def test_certain_sense_is_the_only_one(self) -> None:
         # "range" is the thing to cook on in a later sense only.
         stove, mountains = "n04330340", wordnet().synsets("range")

@@ -258,7 +258,7 @@ class Server:
         nothing = openai.Omit()
         added = [*self._client.default_headers, "X-Stainless-Retry-Count"]
         added += ["X-Stainless-Read-Timeout", "Authorization"]
-        found = {name: nothing for name in added if name.lower() not in _PLAIN_HEADERS}
+        found: dict[str, Any] = {name: nothing for name in added if name.lower() not in _PLAIN_HEADERS}
         found["User-Agent"] = "annotator"
         return found | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
 

@@ -53,6 +53,11 @@ class KeyButton(QPushButton):
         self.updateGeometry()
         self.update()
 
+    @property
+    def primary(self) -> bool:
+        """Whether it is the one thing to do here."""
+        return self._primary
+
     def set_primary(self, primary: bool) -> None:
         """Whether it is the one thing to do here."""
         self._primary = primary

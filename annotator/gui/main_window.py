@@ -186,6 +186,7 @@ class MainWindow(QMainWindow):
         self.session = session
         session.message.connect(lambda level, text: self.messages.show_message(level, text))
         session.offered.connect(self._offer)
+        session.acted.connect(self.messages.outdate)
         self.status.watch(session.jobs)
         shown = threading.Event()
         steps.scan(session, shown, new=new)

@@ -57,7 +57,8 @@ class MessageBar(QWidget):
     def show_message(
         self, level: str, text: str, offers: Sequence[tuple[str, Callable[[], object]]] = ()
     ) -> None:
-        """``level`` is "info" for what was done, "note" for what is worth knowing, or "error".
+        """``level`` is "info" for what was done, "step" for what was undone or done again, "note"
+        for what is worth knowing, or "error".
         ``offers``: words and deed of buttons below it; one that was pressed closes it."""
         self._offer(offers)
         error = level == "error"
@@ -75,6 +76,11 @@ class MessageBar(QWidget):
             self._timer.stop()
         else:
             self._timer.start(_OFFER_MS if offers else _NOTE_MS)
+
+    def outdate(self) -> None:
+        """Something new was decided: what was undone before is no news any more."""
+        if self.property("level") == "step":
+            self.hide()
 
     def _offer(self, offers: Sequence[tuple[str, Callable[[], object]]]) -> None:
         for old in self.offers:

@@ -42,7 +42,8 @@ class Session(QObject):
     synset_changed = Signal(object)  # int | None
     view_changed = Signal(str)
     theme_changed = Signal()
-    message = Signal(str, str)  # "info" | "error", one sentence
+    message = Signal(str, str)  # level of MessageBar, one sentence
+    acted = Signal()  # a person decides something new; not for undo and redo
     offered = Signal(str, str, object)  # as message, with Offers: what can be done next
     settled = Signal()  # nothing is being read, worked on or written
 
@@ -114,7 +115,16 @@ class Session(QObject):
         """A person's decision: ``fn(project, *args)`` on the decisions thread, in order. It is on
         disk when ``done`` is called. ``failed`` gets an AnnotatorError; else it becomes a message.
         """
+        self.acted.emit()
+        self._put(fn, *args, done=done, failed=failed)
 
+    def _put(
+        self,
+        fn: Callable[..., T],
+        *args: Any,
+        done: Callable[[T], object] | None = None,
+        failed: Callable[[AnnotatorError], object] | None = None,
+    ) -> None:
         def refuse(error: Exception) -> None:
             if failed is not None and isinstance(error, AnnotatorError):
                 failed(error)
@@ -128,13 +138,13 @@ class Session(QObject):
         """Take back the last decision and say which."""
         from annotator.operations import history
 
-        self.act(history.undo, done=lambda step: self._stepped("Undone", "undo", step))
+        self._put(history.undo, done=lambda step: self._stepped("Undone", "undo", step))
 
     def redo(self) -> None:
         """Do again what was undone last and say which."""
         from annotator.operations import history
 
-        self.act(history.redo, done=lambda step: self._stepped("Done again", "redo", step))
+        self._put(history.redo, done=lambda step: self._stepped("Done again", "redo", step))
 
     @property
     def idle(self) -> bool:
@@ -257,4 +267,7 @@ class Session(QObject):
             self.message.emit("error", in_words(error, "That did not work"))
 
     def _stepped(self, word: str, verb: str, step: Step | None) -> None:
-        self.message.emit("info", f"{word}: {step.label}" if step else f"Nothing to {verb}.")
+        if step is None:
+            self.message.emit("info", f"Nothing to {verb}.")
+        else:
+            self.message.emit("step", f"{word}: {step.label}")

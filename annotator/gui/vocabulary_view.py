@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from annotator.core.errors import AnnotatorError, NameTaken
 from annotator.core.records import Suggestion, Synset
-from annotator.gui.commands import Commands
+from annotator.gui.commands import Commands, takes_text
 from annotator.gui.item_models.vocabulary_forest import Forest
 from annotator.gui.item_models.vocabulary_loader import VocabularyLoader
 from annotator.gui.key_button import KeyButton
@@ -90,6 +90,7 @@ class VocabularyView(QWidget):
         session.changed.connect(self._changed)
         session.synset_changed.connect(self._synset_changed)
         session.theme_changed.connect(self._restyle)
+        QApplication.instance().focusChanged.connect(self._focus_moved)  # type: ignore[union-attr]
         self._restyle()
 
     def _restyle(self) -> None:
@@ -161,12 +162,17 @@ class VocabularyView(QWidget):
 
     def _tree_has_keys(self) -> bool:
         """Letters mean the selected synset, unless an image or the merge has the keyboard."""
-        focus = QApplication.focusWidget()
-        return (
-            self.tree.current_id() is not None
-            and not isinstance(focus, (EvidenceTile, MergeCard))
-            and not self.suggestions.has_keys()
-        )
+        return self.tree.current_id() is not None and self._are_of_tree(QApplication.focusWidget())
+
+    def _are_of_tree(self, focus: QWidget | None) -> bool:
+        other = isinstance(focus, (EvidenceTile, MergeCard))
+        return not other and not self.suggestions.has_keys()
+
+    def _focus_moved(self, _old: QWidget | None, new: QWidget | None) -> None:
+        """Of the buttons with the same key, the one that the key would press now stands out."""
+        if new is not None and self.isAncestorOf(new):
+            self.suggestions.show_keys()
+            self.evidence.show_keys(self._are_of_tree(new) and not takes_text(new))
 
     # --- reading
 

@@ -100,6 +100,7 @@ class EvidencePanel(QScrollArea):
         self._forest = Forest()
         self.synset_id: int | None = None
         self.found: Found | None = None
+        self._keys = True  # letters mean the synset
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -228,7 +229,16 @@ class EvidencePanel(QScrollArea):
         self.body.show()
         self._fit()
         self.verdict.show_synset(synset)
-        self.accept_button.set_primary(synset.verdict != "accepted")
+        self._mark()
+
+    def show_keys(self, here: bool) -> None:
+        """Whether the letters on the buttons press them now."""
+        self._keys = here
+        self._mark()
+
+    def _mark(self) -> None:
+        accepted = self.found is not None and self.found.evidence.synset.verdict == "accepted"
+        self.accept_button.set_primary(self._keys and not accepted)
 
     def _show_rows(self, found: Found) -> None:
         evidence = found.evidence

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QVBoxLayout, QW
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Suggestion
+from annotator.gui.elided_label import ElidedLabel
 from annotator.gui.item_models.suggestions import SuggestionsModel
 from annotator.gui.key_button import KeyButton
 from annotator.gui.panels.evidence_widgets import Flow
@@ -49,7 +50,7 @@ class SuggestionsPanel(QWidget):
         self._grouped = False
         self._loading = False
         self.model = SuggestionsModel(self)
-        self.caption = QLabel(self)
+        self.caption = ElidedLabel("", self)
         self.caption.setObjectName("heading")
         self.note = QLabel(self)
         self.note.setObjectName("hint")
@@ -57,7 +58,7 @@ class SuggestionsPanel(QWidget):
         self.group_button = KeyButton("Suggest groups", "Ctrl+G", parent=self)
         self.group_button.clicked.connect(self.group_wanted)
         self.list = SuggestionList(self.model, self)
-        self.take_button = KeyButton("Take", "Y", primary=True)
+        self.take_button = KeyButton("Take", "Y")
         self.reject_button = KeyButton("Reject", "X")
         self.swap_button = KeyButton("Swap", "S")
         self.next_button = KeyButton("Next", "↓")
@@ -150,9 +151,7 @@ class SuggestionsPanel(QWidget):
         if count == 0 and self.has_keys():
             self.left.emit()
         number = f" · {count:,}" if count else ""
-        self.caption.setText(
-            f"SUGGESTIONS{number}" + (" · LOOKING FOR MORE" if looking and count else "")
-        )
+        self.caption.setText(f"SUGGESTIONS{number}" + (" · LOOKING…" if looking and count else ""))
         self.note.setVisible(count == 0)
         self.note.setText(_LOOKING if looking else _NONE_LEFT if self._grouped else _FIRST)
         self.group_button.setVisible(count == 0 and not looking)
@@ -170,6 +169,10 @@ class SuggestionsPanel(QWidget):
         """Letters mean the suggestions while their list has the keyboard."""
         focus = QApplication.focusWidget()
         return focus is not None and self.isAncestorOf(focus)
+
+    def show_keys(self) -> None:
+        """The button that Y presses stands out while the keyboard is here."""
+        self.take_button.set_primary(self.has_keys())
 
     def begin(self) -> None:
         """Give the list the keyboard, with a row chosen."""

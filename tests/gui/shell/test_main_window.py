@@ -168,6 +168,9 @@ def test_undo_by_key_and_by_click(
     qtbot.waitUntil(lambda: window.status.undo.text() == label)
     window.status.undo.click()
     qtbot.waitUntil(lambda: window.status.undo.text() == "Nothing to undo")
+    assert window.messages.isVisible()
+    session.act(synsets.add, "lamp")
+    assert not window.messages.isVisible()  # what was undone before is no news any more
 
 
 def test_closing_while_work_runs_loses_no_decision(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from annotator.core.records import Progress
 from annotator.gui.item_models.suggestions import SuggestionsModel, title, why
 from annotator.gui.panels.suggestion_rows import SuggestionDelegate
 from annotator.project import store
@@ -191,6 +193,44 @@ def test_letters_of_the_tree_mean_the_tree_again(bench: Any) -> None:
     bench.press(Qt.Key.Key_X)
     assert bench.labels() == ["Reject car"]
     assert "car below sofa" not in titles(bench)  # it makes no sense any more
+
+
+def test_of_two_buttons_with_one_key_the_one_it_presses_stands_out(bench: Any) -> None:
+    suggest(bench)
+    accept, take = bench.view.evidence.accept_button, queue(bench).take_button
+    bench.select("beagle")
+    bench.view.tree.setFocus()
+    assert (accept.primary, take.primary) == (True, False)
+    bench.press(Qt.Key.Key_G)
+    assert (accept.primary, take.primary) == (False, True)
+    bench.press(Qt.Key.Key_Down)  # the evidence of another synset is shown
+    assert (accept.primary, take.primary) == (False, True)
+    bench.press(Qt.Key.Key_Escape)
+    assert (accept.primary, take.primary) == (True, False)
+    bench.view.focus_search()
+    assert (accept.primary, take.primary) == (False, False)
+    bench.view.tree.setFocus()
+    bench.press(Qt.Key.Key_M)
+    assert not accept.primary
+
+
+def test_looking_for_more_is_said_where_there_is_room(bench: Any) -> None:
+    suggest(bench)
+    bench.window.resize(1100, 700)
+    waits = threading.Event()
+
+    def looks() -> Iterator[Progress]:
+        waits.wait(30)
+        yield Progress("group", 1, 1)
+
+    bench.session.jobs.start("group", looks, "Looking")
+    panel = queue(bench)
+    assert panel.caption.text() == "SUGGESTIONS · 4 · LOOKING…"
+    panel.layout().activate()
+    assert panel.caption.shown == panel.caption.text()
+    waits.set()
+    bench.settle()
+    assert panel.caption.text() == "SUGGESTIONS · 4"
 
 
 def test_the_last_one_gives_the_keyboard_back(bench: Any) -> None:

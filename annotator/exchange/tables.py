@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.core.errors import AnnotatorError
+from annotator.core.paths import there
 from annotator.exchange.files import atomic_file
 
 if TYPE_CHECKING:
@@ -20,14 +21,20 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 #: Equal lines stay visible: each is thinner than those below it, and all but one have gaps.
 _STROKES = ("solid", (0, (5, 2)), (0, (2, 2)), (0, (7, 2, 2, 2)), (0, (1, 3)), (0, (3, 4)))
 _WIDEST, _NARROWEST = 2.8, 1.2
+#: How pictures of ours are known, in the beginning of the file.
+_SOFTWARE = "Annotator, evaluation"
+_PICTURE = b"Software\0" + _SOFTWARE.encode("ascii")
+_HEAD = 4096
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """The rows under the columns of the first one, as RFC 4180 CSV in UTF-8; numbers with all
-    their digits, None as an empty cell. An existing file is replaced as a whole. Raises
-    AnnotatorError when there are no rows or the file cannot be written."""
+    their digits, None as an empty cell. An existing table with the same first column is replaced
+    as a whole. Raises AnnotatorError when there are no rows, another file is there, or the file
+    cannot be written."""
     if not rows:
         raise AnnotatorError(f"There is nothing to write to {path}.")
+    _require_ours(path, f"{next(iter(rows[0]))},".encode(), "table")
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
@@ -38,14 +45,16 @@ def write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 def draw_curves(curves: Sequence[Curve], path: Path, title: str = "") -> None:
     """Precision-recall curves (LLM2Labels, figure 2) as a PNG of 1400 x 1000 pixels, one line a
-    method, its area in the legend. An existing file is replaced as a whole. Raises
-    AnnotatorError when there are no curves or the file cannot be written."""
+    method, its area in the legend. An existing picture of ours is replaced as a whole. Raises
+    AnnotatorError when there are no curves, another file is there, or the file cannot be
+    written."""
     # 0.3 s to load, and only this needs it; without pyplot, which keeps figures and a window.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     if not curves:
         raise AnnotatorError(f"There are no curves to draw into {path}.")
+    _require_ours(path, _PICTURE, "picture")
     figure = Figure(figsize=(7, 5), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -85,4 +94,20 @@ def draw_curves(curves: Sequence[Curve], path: Path, title: str = "") -> None:
         handlelength=3,
     )
     with atomic_file(path) as file:
-        figure.savefig(file, format="png")
+        figure.savefig(file, format="png", metadata={"Software": _SOFTWARE})
+
+
+def _require_ours(path: Path, mark: bytes, what: str) -> None:
+    """Refuses to replace a file that is not empty and lacks our mark in its beginning: a project,
+    the truth, a photograph."""
+    if not there(path) or not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise AnnotatorError(f"{path} cannot be replaced ({error.strerror}).") from error
+    if head and (mark not in head if what == "picture" else not head.startswith(mark)):
+        raise AnnotatorError(
+            f"{path} exists and is no {what} of Annotator's evaluation; choose another name."
+        )

@@ -24,7 +24,7 @@ CURVES = [
 
 def test_a_table_is_read_back_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
-    path.write_text("old")
+    path.write_text("Method,P\nold,1\n")
     write_csv(ROWS, path)
     with path.open(encoding="utf-8", newline="") as file:
         first, second = csv.DictReader(file)
@@ -54,3 +54,25 @@ def test_what_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(AnnotatorError, match="not a folder"):
         draw_curves(CURVES, tmp_path / "no" / "curves.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_was_written_here_is_replaced(tmp_path: Path) -> None:
+    write_csv(ROWS, tmp_path / "table.csv")
+    draw_curves(CURVES, tmp_path / "curves.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
+    (tmp_path / "my.annot").write_bytes(b"SQLite format 3\0")
+    (tmp_path / "truth.csv").write_text("file,wnid,name\n")
+    (tmp_path / "empty").touch()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for name in ("curves.png", "photo.png", "my.annot", "truth.csv"):
+        with pytest.raises(AnnotatorError, match="exists and is no table"):
+            write_csv(ROWS, tmp_path / name)
+    for name in ("table.csv", "photo.png", "my.annot", "truth.csv"):
+        with pytest.raises(AnnotatorError, match="exists and is no picture"):
+            draw_curves(CURVES, tmp_path / name)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    write_csv(ROWS, tmp_path / "table.csv")
+    write_csv(ROWS, tmp_path / "empty")
+    draw_curves(CURVES[:1], tmp_path / "curves.png")
+    assert (tmp_path / "empty").read_bytes() == before["table.csv"]
+    assert (tmp_path / "curves.png").read_bytes() != before["curves.png"]

@@ -106,6 +106,8 @@ def group(words: Namespace, out: Output) -> int:
         f"{used(result.get('usage'))}\n"
         f"Next: annotator suggestions {words.project}"
     )
+    if result.get("note"):
+        out.remark(f"The meanings of ambiguous words stay as they were: {result['note']}")
     out.result(result, text)
     return 0
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol, get_args
 
 from annotator.backends.protocols import Floats, LanguageModel, Metered, TextEmbedder
@@ -22,7 +22,9 @@ from annotator.core.records import Progress, Usage
 from annotator.pipeline import group_words
 from annotator.pipeline.group_model import ModelGrouping
 from annotator.pipeline.group_words import Found, Vocabulary
+from annotator.pipeline.rerank import Picks
 from annotator.pipeline.runs import finishing
+from annotator.pipeline.vocabulary import build
 from annotator.project import queries, store
 from annotator.project.project import Project
 
@@ -76,7 +78,8 @@ def group(
     again. The last Progress has ``done`` (words looked at), ``merges`` and ``parents`` suggested,
     ``suggestions`` open now, ``seconds``, ``run``, ``usage`` and, of a language model, how many
     labels it made up (``dropped``), left alone (``singletons``), how often it was asked again
-    (``repairs``) and how many labels were grouped without it (``fallbacks``).
+    (``repairs``), how many labels were grouped without it (``fallbacks``), of how many ambiguous
+    words it picked the meaning (``senses``), and why it could not, if so (``note``).
     """
     start = time.monotonic()
     options = options or GroupOptions()
@@ -89,8 +92,18 @@ def group(
         run = store.start_run(
             db, "group", pack=pack.name, models=models, params=params, total=len(vocabulary.words)
         )
+    picks = Picks()
     with finishing(project, run):
         embedder = pack.embedder() if pack.has("embedder") else None
+        if method == "model":
+            with _metered(project, run, pack.language_model()) as model:
+                for step in build(
+                    project, image_ids=(), embedder=embedder, picker=model, picks=picks
+                ):
+                    if step.result is None:
+                        yield replace(step, step="group")
+            # Words that mean something else by now can be other synsets.
+            vocabulary = group_words.read(project, options.limit)
         vectors = yield from group_words.vectors(project, embedder, vocabulary.spoken)
         if method == "model":
             with _metered(project, run, pack.language_model()) as model:
@@ -116,6 +129,8 @@ def group(
         "singletons": found.singletons,
         "repairs": found.repairs,
         "fallbacks": found.fallbacks,
+        "senses": picks.words,
+        "note": picks.note,
         "usage": asdict(usage),
     }
     yield Progress("group", count, count, result=result)

@@ -13,11 +13,14 @@ from annotator.core.wordnet import WordNet, wordnet
 from annotator.pipeline import image_senses, meanings, vectors
 from annotator.pipeline.image_senses import Choice
 from annotator.pipeline.meanings import Known, Meaning, Meanings, Target
+from annotator.pipeline.rerank import Picker, Picks, by_model
 from annotator.project import queries_meanings, queries_pipeline, store
 from annotator.project.project import Project
 from annotator.project.queries_meanings import LabelState, SynsetKey
 from annotator.project.words import word_key
 
+#: Begins the name of who chose, where it was a language model.
+_PICKED = "language model "
 #: Nouns that an unknown word is compared with more closely.
 _NEAREST = 5
 
@@ -36,14 +39,19 @@ class Settled:
 
 
 def settle(
-    project: Project, embedder: TextEmbedder | None = None
+    project: Project,
+    embedder: TextEmbedder | None = None,
+    picker: Picker | None = None,
+    picks: Picks | None = None,
 ) -> Generator[Progress, None, set[int]]:
     """Returns the images whose labels mean something else than before; yields how far it is.
 
     A function of all labels and proposals that are stored, of what a person named, and of
     ``embedder``: with it the other labels of an image choose between the senses of a word, and a
     word that WordNet does not have can be its nearest noun. Without it WordNet's order decides;
-    what an embedder has chosen before stays. Only labels that name no WordNet synset are touched.
+    what an embedder has chosen before stays. ``picker``, a language model, has the last word
+    (``rerank.by_model``, which fills ``picks``); what it has picked stays until one is asked
+    again. Only labels that name no WordNet synset are touched.
     """
     with project.read() as db:
         if not queries_meanings.has_free_text(db):
@@ -63,6 +71,14 @@ def settle(
             said = list(queries_meanings.said_beside(db, words_said))
         settled = Settled(labels, found, chosen_by=embedder.id)
         settled.choices = yield from _choices(project, embedder, labels, of_word, said)
+        if picker is not None:
+            picks = picks or Picks()
+            texts = meanings.texts_of(labels)
+            settled.choices = yield from by_model(
+                settled.choices, of_word, said, texts, picker, picks
+            )
+            if picks.words:
+                settled.chosen_by = f"{_PICKED}{picker.id}"
         for image, label in said:
             meaning = found.of.get(label)  # none for a label that came in the meantime
             choice = settled.choices.get(meaning.word) if meaning else None
@@ -216,7 +232,7 @@ def _reason(meaning: Meaning, choice: Choice | None) -> str:
 def _store(db: Connection, settled: Settled) -> set[int]:
     chosen_by, before = queries_meanings.senses(db)
     kept: set[int] = set()
-    if settled.chosen_by is None and chosen_by is not None:
+    if _authority(settled.chosen_by) < _authority(chosen_by):
         kept = {
             label.id for label in settled.labels if label.id in before and _open(settled, label)
         }
@@ -227,15 +243,26 @@ def _store(db: Connection, settled: Settled) -> set[int]:
     queries_pipeline.set_names(db, {synset: one.name for synset, one in own.items()})
     weights = {label: of for label, of in before.items() if label in kept}
     weights |= {label: of for label, of in _weights(settled).items() if label not in kept}
-    there = {pair: ids.of(Target("wordnet", one)) for pair, one in settled.others.items()}
+    there = {
+        pair: ids.of(Target("wordnet", one))
+        for pair, one in settled.others.items()
+        if pair[0] not in kept
+    }
     stored = queries_meanings.label_senses(db)
     there |= {pair: synset for pair, synset in stored.items() if pair[0] in kept}
     gone = stored.keys() - there.keys()
     new = {pair: synset for pair, synset in there.items() if stored.get(pair) != synset}
     store.set_label_senses(db, gone, [(*pair, synset) for pair, synset in new.items()])
-    store.set_senses(db, weights, settled.chosen_by)
+    store.set_senses(db, weights, chosen_by if kept else settled.chosen_by)
     changed = {image for _, image in (*gone, *new)}
     return changed | queries_meanings.images_of_labels(db, moved)
+
+
+def _authority(chosen_by: str | None) -> int:
+    """Who is not overruled by whom: WordNet's order, an embedder, a language model."""
+    if chosen_by is None:
+        return 0
+    return 2 if chosen_by.startswith(_PICKED) else 1
 
 
 def _open(settled: Settled, label: LabelState) -> bool:

@@ -23,6 +23,7 @@ from annotator.core.wordnet import WordNet, wordnet
 from annotator.pipeline import runs, settle, vocabulary_tree
 from annotator.pipeline.options import VocabularyOptions, vocabulary_options
 from annotator.pipeline.pages import PAGE, Pace
+from annotator.pipeline.rerank import Picker, Picks
 from annotator.project import queries, queries_meanings, queries_pipeline, store
 from annotator.project.project import Project
 
@@ -33,13 +34,16 @@ def build(
     image_ids: Sequence[int] | None = None,
     *,
     embedder: TextEmbedder | None = None,
+    picker: Picker | None = None,
+    picks: Picks | None = None,
 ) -> Iterator[Progress]:
     """Tags of every image and the vocabulary, anew from all proposals; yields "vocabulary".
 
     ``options``: the filters; without them those of the last propose run. ``image_ids``: only their
     tags are made anew, and those of images where a label means something else by now; the ranking
     and the tree always are. ``embedder`` chooses between the senses of ambiguous words of free
-    text by what else is on an image; without one WordNet's order does. Each image counts with
+    text by what else is on an image; without one WordNet's order does; ``picker``, a language
+    model, picks among them, and ``picks`` says of how many words. Each image counts with
     what was asked for last of those that looked at it (``runs.chosen``). Doing it twice changes
     nothing. The last Progress has ``synsets``, ``inner`` and ``tags`` of the project, ``dropped``
     tags of the images that were done, and ``seconds``.
@@ -47,7 +51,7 @@ def build(
     start = time.monotonic()
     with project.read() as db:
         options = options or _last_options(db)
-    changed = yield from settle.settle(project, embedder)
+    changed = yield from settle.settle(project, embedder, picker, picks)
     with project.read() as db:
         ids = queries.image_ids(db) if image_ids is None else sorted(changed.union(image_ids))
     grouper = Grouper(options)

@@ -3,6 +3,7 @@ language model that answers well, badly, in pieces, or with malice."""
 
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,21 +28,27 @@ MADE = {"zofa": 6, "kouch": 5, "hound dogg": 4, "puppydogg": 3, "tellyvision": 2
 
 
 class Letters:
-    """Words are alike when they share letters; counts how many it was given."""
+    """Words are alike when they share letters, never so much that an unknown word is taken for
+    one of WordNet's; counts how many it was given."""
 
     id = "letters@1"
 
-    def __init__(self) -> None:
+    def __init__(self, own: float = 0.5) -> None:
         self.read: list[str] = []
+        self.own = own
 
     def embed(self, texts: Sequence[str]) -> Floats:
         self.read += texts
         made = np.zeros((len(texts), 64), dtype=np.float32)
+        own = np.zeros((len(texts), 256), dtype=np.float32)
+        places = [zlib.crc32(text.encode()) % 256 for text in texts]
+        own[np.arange(len(texts)), places] = self.own
         for row, text in enumerate(texts):
             for letter in text:
                 made[row, ord(letter) % 64] += 1
         made /= np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-6)
-        return made
+        made = np.concatenate([made, own], axis=1)
+        return made / np.linalg.norm(made, axis=1, keepdims=True)
 
 
 Reply = str | Callable[[str, dict[str, int]], str]
@@ -80,7 +87,7 @@ class Scripted:
         return reply if isinstance(reply, str) else reply(question, self.labels[-1])
 
     def score(self, prompt: str, options: Sequence[str]) -> Floats:
-        raise AssertionError("grouping asks for no scores")
+        raise AnnotatorError("This model gives no scores.")
 
     def usage(self) -> Usage:
         return Usage(requests=len(self.asked), prompt_tokens=10 * len(self.asked), cost=0.5)
@@ -163,6 +170,26 @@ def first_of_all(question: str, labels: dict[str, int]) -> str:
 
 
 class TestModel:
+    def test_a_model_that_cannot_score_leaves_the_senses_and_says_so(
+        self, project: Project
+    ) -> None:
+        say(project, [["crane", "lake"], ["crane", "building site"]])
+        result = grouped(project, Pack(Scripted(["{}"])))
+        assert (result["senses"], result["note"]) == (0, "This model gives no scores.")
+
+    def test_a_model_that_scores_picks_what_ambiguous_words_mean(self, project: Project) -> None:
+        say(project, [["crane", "lake"], ["crane", "building site"]])
+        model = Scripted(["{}"])
+        model.score = lambda _, options: np.array(  # type: ignore[method-assign]
+            [-1.0 if "wading" in one else -60.0 for one in options], np.float32
+        )
+        result = grouped(project, Pack(model))
+        assert result["senses"] >= 1
+        assert result["note"] == ""
+        with project.read() as db:
+            (crane,) = [one for one in queries.vocabulary(db) if "crane" in one.lemmas]
+        assert (crane.wordnet_id, crane.support) == ("n02012849", 2)
+
     @pytest.fixture
     def made(self, project: Project) -> Project:
         say(project, spread(MADE))
@@ -511,7 +538,7 @@ class TestWords:
 
     def test_a_parent_by_what_is_alike(self, project: Project) -> None:
         say(project, spread({"bench": 4, "stool": 3, "chair": 2, "stoolbenchvy": 1}))
-        assert grouped(project, Pack())["parents"] == 1
+        assert grouped(project, Pack(text=Letters(own=0.0)))["parents"] == 1
         (one,) = suggested(project)
         assert (one.kind, one.source_name, one.target_name) == ("parent", "stoolbenchvy", "seat")
         assert one.reason == "used like stool and bench, which are below seat"

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from annotator.backends.protocols import TextEmbedder
 from annotator.backends.registry import load_pack
+from annotator.core.errors import AnnotatorError
 from annotator.core.records import Proposed, Synset
 from annotator.operations import synsets as decide
 from annotator.operations import tags as decide_tags
 from annotator.pipeline import meanings
 from annotator.pipeline.options import VocabularyOptions
+from annotator.pipeline.rerank import Picks
 from annotator.pipeline.vocabulary import build
 from annotator.project import queries, queries_meanings, store
 from annotator.project.project import Project
@@ -404,3 +406,67 @@ def test_a_word_that_wordnet_does_not_have_can_be_its_nearest_noun(
     before = facts(project)
     finish(build(project, options))
     assert facts(project) == before
+
+
+class Opinion:
+    """A language model that is sure which definition an ambiguous word has, or cannot score."""
+
+    id = "opinion@1"
+
+    def __init__(self, wanted: str, *, mute: bool = False, unsure: bool = False) -> None:
+        self.wanted, self.mute, self.unsure = wanted, mute, unsure
+        self.prompts: list[str] = []
+
+    def score(self, prompt: str, options: Sequence[str]) -> NDArray[np.float32]:
+        self.prompts.append(prompt)
+        if self.mute:
+            raise AnnotatorError("This server tells no log-probabilities.")
+        sure = 0.0 if self.unsure else -8.0
+        lengths = [len(option.split()) for option in options]
+        scores = [
+            -1.0 * n if self.wanted in option else (sure - 1.0) * n
+            for option, n in zip(options, lengths, strict=True)
+        ]
+        return np.array(scores, np.float32)
+
+
+def cranes(project: Project) -> dict[str, int]:
+    """WordNet id -> images, of the synsets called crane."""
+    with project.read() as db:
+        return {
+            str(one.wordnet_id): one.support
+            for one in queries.vocabulary(db)
+            if one.wordnet_id in (BIRD, MACHINE) and one.support
+        }
+
+
+def test_a_language_model_picks_among_the_senses_and_is_not_overruled_by_an_embedder(
+    fresh: Callable[..., tuple[Project, list[int]]], finish: Finish
+) -> None:
+    project, ids = fresh()
+    bird, machine = ("crane", "lake", "bird", "reed"), ("crane", "building site", "scaffold")
+    say(project, [(ids[0], bird), (ids[1], machine), (ids[2], machine)])
+    everything = VocabularyOptions("none")
+    finish(build(project, everything, embedder=Letters()))
+    assert cranes(project) == {BIRD: 1, MACHINE: 2}
+    mute, picks = Opinion("", mute=True), Picks()
+    finish(build(project, everything, embedder=Letters(), picker=mute, picks=picks))
+    assert (picks.words, picks.note) == (0, "This server tells no log-probabilities.")
+    assert cranes(project) == {BIRD: 1, MACHINE: 2}
+    unsure = Opinion("", unsure=True)
+    finish(build(project, everything, embedder=Letters(), picker=unsure, picks=Picks()))
+    assert cranes(project) == {BIRD: 1, MACHINE: 2}
+    sure, picks = Opinion("lifts and moves heavy"), Picks()
+    finish(build(project, everything, embedder=Letters(), picker=sure, picks=picks))
+    assert cranes(project) == {MACHINE: 3}
+    assert picks.words >= 1
+    # Asked of the images together on which the embedder saw the same, with what is beside it.
+    asked = [prompt for prompt in sure.prompts if "the word crane means" in prompt]
+    assert len(asked) == 2
+    assert any("lake" in prompt and "scaffold" not in prompt for prompt in asked)
+    finish(build(project, everything, embedder=Letters()))
+    assert cranes(project) == {MACHINE: 3}
+    with project.read() as db:
+        synset = next(x for x in queries.vocabulary(db) if x.wordnet_id == MACHINE)
+        reasons = [raw.reason for raw in queries.evidence(db, synset.id).words]
+    assert any("says the language model" in reason for reason in reasons)

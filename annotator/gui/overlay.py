@@ -73,6 +73,22 @@ class Overlay(QFrame):
         if self._before is not None and self._before.isVisible():
             self._before.setFocus()
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes round in what floats here, and never to the window behind it."""
+        focus = self.focusWidget()
+        at: QWidget = focus if focus is not None and self.isAncestorOf(focus) else self
+        after: QWidget | None = at
+        while after is not None:
+            after = after.nextInFocusChain() if forward else after.previousInFocusChain()
+            if after is None or after is at:
+                break  # Nothing else takes the keyboard here.
+            takes = after.focusPolicy() & Qt.FocusPolicy.TabFocus and after.focusProxy() is None
+            if takes and self.isAncestorOf(after) and after.isEnabled() and after.isVisible():
+                reason = Qt.FocusReason
+                after.setFocus(reason.TabFocusReason if forward else reason.BacktabFocusReason)
+                break
+        return True
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.close_it()

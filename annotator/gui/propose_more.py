@@ -64,6 +64,9 @@ class MoreFields(QWidget):
         self._pair(2, "Probabilities", self.combine, "Rank by", self.rank)
         self._grid.addWidget(self.correct, 3, 0, 1, 4)
         self.samples.setToolTip("Answers drawn for each part of an image")
+        self.seed.setToolTip("The same seed gives the same answers again, as far as the model can")
+        self.temperature.setToolTip("Low: the likeliest words; high: more varied ones")
+        self.nucleus.setToolTip("Words are drawn from the likeliest ones that add up to this")
         self.combine.setToolTip("How the probabilities of tokens and samples become one number")
         self.rank.setToolTip("What words are ranked by: how often they were said, how probably")
 

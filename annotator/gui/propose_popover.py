@@ -16,6 +16,7 @@ from annotator.gui.form import Form, hint
 from annotator.gui.pack_facts import PackFacts
 from annotator.gui.propose_more import MoreFields
 from annotator.gui.propose_talk import TalkFields
+from annotator.gui.words import plain_tip
 
 GRID_WORDS: dict[Grid, str] = {
     "none": "whole image",
@@ -27,6 +28,12 @@ FILTER_WORDS: dict[Filter, str] = {
     "fixed": "improbable ones",
     "both": "lowest and improbable ones",
     "none": "nothing",
+}
+THRESHOLD_WORDS: dict[Filter, str] = {
+    "percentile": "The share of each image's words, from the lowest up, that is dropped",
+    "fixed": "Words with a lower probability than this are dropped",
+    "both": "The share of each image's words that is dropped, and the least probability of a word",
+    "none": "Nothing is dropped",
 }
 
 
@@ -96,15 +103,16 @@ class ProposePopover(Form):
         self.pack.clear()
         muted = QColor(theme.tokens().muted)
         titles = Counter(one.title for one in packs)
-        for one in packs:
+        # Stable: the shipped ones first as before, but never what is not there before what is.
+        for one in sorted(packs, key=lambda one: bool(one.missing)):
             words = one.title if titles[one.title] == 1 else f"{one.title} · {one.name}"
             self.pack.addItem(words + (" · not here" if one.missing else ""), one.name)
+            row = self.pack.count() - 1
+            self.pack.setItemData(row, plain_tip(one.description), Qt.ItemDataRole.ToolTipRole)
             if one.missing:
-                row = self.pack.count() - 1
                 self.pack.setItemData(row, muted, Qt.ItemDataRole.ForegroundRole)
-        names = list(self._facts)
-        wanted = picked if picked in names else current
-        self.pack.setCurrentIndex(names.index(wanted) if wanted in names else 0)
+        row = self.pack.findData(picked)
+        self.pack.setCurrentIndex(max(row if row >= 0 else self.pack.findData(current), 0))
         self.pack.blockSignals(False)
         self._show_pack()
 
@@ -129,6 +137,7 @@ class ProposePopover(Form):
 
     def _refresh(self, _: object = None) -> None:
         facts = self.facts
+        self.pack.setToolTip(plain_tip(facts.description))
         server, missing = facts.image_server, facts.missing
         sent = f"Images of this folder are sent to {server}"
         sent += ", and nothing hides them on the way there" if facts.open_way else ""
@@ -141,6 +150,7 @@ class ProposePopover(Form):
         for field in (self.talk.choice, self.talk.text, self.talk.strategy):
             self.form.setRowVisible(field, talks)
         self.threshold.setEnabled(self.filter.currentData() != "none")
+        self.threshold.setToolTip(THRESHOLD_WORDS[self.filter.currentData()])
         opened = self.more.isChecked()
         self.more.setText("▾  More" if opened else "▸  More")
         self.fields.setVisible(opened)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import shiboken6
@@ -26,7 +26,7 @@ from annotator.gui.key_button import KeyButton
 from annotator.gui.overlay import Overlay
 from annotator.gui.panels.row_delegates import Index, RowDelegate, draw_text, sized
 from annotator.gui.session import Session
-from annotator.gui.words import one_line, plain_tip, plural
+from annotator.gui.words import one_line, plain_tip, word_for_word
 
 #: Replies that are read at a time; each has up to 64,000 characters.
 PAGE = 50
@@ -91,6 +91,7 @@ class RepliesPopover(Overlay):
     def __init__(self, session: Session, window: QWidget) -> None:
         super().__init__(window)
         self._session = session
+        self._runs: tuple[int, ...] = ()  # with replies that could not be read, the newest first
         self.setFixedSize(*_SIZE)
         self.model = RepliesModel(self)
         self.title = QLabel("Unreadable replies", self)
@@ -142,20 +143,18 @@ class RepliesPopover(Overlay):
     def ask(self, under: QWidget | None = None) -> None:
         """Count them, then open with the first page."""
 
-        def count(db: sqlite3.Connection) -> int:
+        def count(db: sqlite3.Connection) -> dict[int, int]:
             from annotator.project import queries
 
-            return sum(queries.reply_counts(db, run.id)[1] for run in queries.runs(db))
+            found = {run.id: queries.reply_counts(db, run.id)[1] for run in queries.runs(db)}
+            return {run: count for run, count in found.items() if count}
 
-        def show(total: int) -> None:
+        def show(runs: dict[int, int]) -> None:
             if not shiboken6.isValid(self):
                 return
+            self._runs, total = tuple(runs), sum(runs.values())
             self.model.start(total)
-            self.title.setText(
-                f"{plural(total, 'reply').replace('replys', 'replies')} could not be read"
-                if total
-                else "Unreadable replies"
-            )
+            self.title.setText(_title(runs))
             self.nothing.setVisible(not total)
             for part in (self.list, self.reason, self.text, self.open_button):
                 part.setVisible(total > 0)
@@ -168,10 +167,13 @@ class RepliesPopover(Overlay):
         self._session.read(count, show, key="replies.count")
 
     def _read(self, first: int) -> None:
+        runs = self._runs
+
         def read(db: sqlite3.Connection) -> list[Reply]:
             from annotator.project import queries
 
-            return list(islice(queries.replies(db, failed=True), first, first + PAGE))
+            parts = (queries.replies(db, run, failed=True) for run in runs)
+            return list(islice(chain.from_iterable(parts), first, first + PAGE))
 
         def show(rows: list[Reply]) -> None:
             if shiboken6.isValid(self) and first == len(self.model.rows):
@@ -189,7 +191,7 @@ class RepliesPopover(Overlay):
         one = self._chosen()
         self.open_button.setEnabled(one is not None)
         self.reason.setText("" if one is None else one_line(one.failure or ""))
-        self.text.setPlainText("" if one is None else one.text or "(nothing)")
+        self.text.setPlainText("" if one is None else word_for_word(one.text) or "(nothing)")
 
     def _open_image(self) -> None:
         one = self._chosen()
@@ -206,6 +208,17 @@ class RepliesPopover(Overlay):
                 self._open_image()
         else:
             super().keyPressEvent(event)
+
+
+def _title(runs: dict[int, int]) -> str:
+    """How many, and where the last run's are when there are others."""
+    total = sum(runs.values())
+    if not total:
+        return "Unreadable replies"
+    words = "1 reply" if total == 1 else f"{total:,} replies"
+    last = next(iter(runs.values()))
+    first = f" · {last:,} of the last run, these first" if len(runs) > 1 else ""
+    return f"{words} could not be read{first}"
 
 
 def place(reply: Reply) -> str:

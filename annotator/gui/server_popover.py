@@ -49,6 +49,7 @@ class ServerPopover(Form):
     def __init__(self, session: Session, window: QWidget) -> None:
         super().__init__("Model server", _NOTHING_SENT, "Save", window, width=440)
         self._session = session
+        self._saving = False
         self.name = QLineEdit("my-server", self)
         self.address = QLineEdit("http://127.0.0.1:8000/v1", self)
         self.model = _typed(self, "the first one it has")
@@ -82,6 +83,8 @@ class ServerPopover(Form):
         self.row("Key itself", self.secret)
         self.form.addRow(self.kept)
         self.form.addRow(self.says)
+        self.setTabOrder(self.model, self.look)
+        self.setTabOrder(self.look, self.words)
         self.key.currentIndexChanged.connect(self._refresh)
         for edit in (self.name, self.address):
             edit.textChanged.connect(self._refresh)
@@ -135,7 +138,6 @@ class ServerPopover(Form):
     def _look(self) -> None:
         one = self.server
         self._say(f"Asking {one.address} …")
-        self.look.setEnabled(False)
 
         def ask() -> list[str]:
             from annotator.backends import servers
@@ -162,19 +164,26 @@ class ServerPopover(Form):
             self._say(str(error) if known else in_words(error, "That did not work"), "error")
 
     def _save(self) -> None:
+        if self._saving:
+            return  # Not disabled meanwhile: the keyboard would leave the button.
         one = self.server
-        self.go.setEnabled(False)
+        self._saving = True
 
         def write() -> str:
             from annotator.backends import servers
 
+            _keep(one)  # first: no pack is left that names a key which is nowhere
             servers.write_pack(one.name, one.address, one.model, one.key, one.words or None)
-            _keep(one)
             return one.name
 
-        self._session.work(write, self._written, priority=10, failed=self._failed)
+        def failed(error: Exception) -> None:
+            self._saving = False
+            self._failed(error)
+
+        self._session.work(write, self._written, priority=10, failed=failed)
 
     def _written(self, name: str) -> None:
+        self._saving = False
         if shiboken6.isValid(self):
             self._say("")
             self.close_it()

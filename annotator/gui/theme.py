@@ -228,6 +228,8 @@ def apply(app: QApplication) -> None:
 def style_sheet(t: Tokens) -> str:
     """The application's style sheet: 4 px grid, 13 px text, radius 6."""
     chevron = shipped("resources", "icons", "chevron.svg").as_posix()
+    tick = "tick-dark.svg" if t.dark else "tick-light.svg"
+    tick = shipped("resources", "icons", tick).as_posix()
     return f"""
 * {{ font-size: 13px; }}
 QMainWindow, QWidget#ground {{ background: {t.ground}; }}
@@ -263,6 +265,15 @@ QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: 
 QComboBox::drop-down {{ border: none; width: 24px; }}
 QComboBox::down-arrow {{ image: url("{chevron}"); width: 12px; height: 12px; }}
 QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.line}; outline: none; }}
+QCheckBox {{ spacing: 8px; }}
+QCheckBox:disabled {{ color: {t.muted}; }}
+QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted};
+  border-radius: 4px; background: {t.raised}; }}
+QCheckBox::indicator:hover, QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
+QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
+  image: url("{tick}"); }}
+QCheckBox::indicator:disabled {{ background: transparent; border-color: {t.line}; image: none; }}
+QCheckBox:focus {{ color: {t.accent}; }}
 QPushButton, QToolButton {{
   background: {t.raised}; color: {t.text}; border: 1px solid {t.line if not t.dark else t.raised};
   border-radius: 6px; padding: 5px 12px; }}

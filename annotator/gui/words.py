@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from typing import Any
+
+#: Controls without tab and line feed, soft hyphen, zero-width and bidirectional marks, line and
+#: paragraph separators, byte order mark.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
 
 
 def plural(count: int, noun: str) -> str:
@@ -23,6 +30,12 @@ def plain_tip(text: str) -> str:
     if "<" not in text and "&" not in text:
         return text
     return f'<span style="white-space: pre-wrap">{html.escape(text)}</span>'
+
+
+def word_for_word(text: str) -> str:
+    """``text`` with what cannot be seen in it written out, as ⟨U+202E⟩: control characters, and
+    marks that turn the direction of the letters after them. Lines and tabs stay."""
+    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 def on_button(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QMainWindow
+from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QPushButton
 from pytestqt.qtbot import QtBot
 
 from annotator.backends.manifest import Prompt
@@ -208,6 +208,43 @@ def test_enter_on_another_button_presses_that_one(
     press(form, Qt.Key.Key_Return)
     assert wanted == [True]
     assert asked == []
+
+
+def test_what_is_not_here_comes_last_and_every_pack_says_what_it_is(form: ProposePopover) -> None:
+    described = PackFacts("starter", "Starter", "Finds <1,000 things.")
+    form.set_packs([MISSING, SERVED, described], "starter")
+    assert [form.pack.itemData(row) for row in range(3)] == ["far", "starter", "gone"]
+    assert form.pack.currentData() == "starter"
+    assert "Finds &lt;1,000 things." in form.pack.toolTip()
+    form.set_packs([MISSING], "starter")
+    assert form.pack.currentData() == "gone"
+    words = set()
+    for row in range(form.filter.count()):
+        form.filter.setCurrentIndex(row)
+        words.add(form.threshold.toolTip())
+    assert len(words) == form.filter.count()
+
+
+@pytest.mark.parametrize("forward", [True, False])
+def test_tab_goes_round_in_the_form(
+    form: ProposePopover, frame: QMainWindow, press: Press, forward: bool
+) -> None:
+    behind = QPushButton("Behind", frame)
+    behind.show()
+    pick(form, "talks")
+    form.more.click()
+    form.pack.setFocus()
+    met = []
+    for _ in range(40):
+        press(frame, Qt.Key.Key_Tab if forward else Qt.Key.Key_Backtab)
+        met.append(QApplication.focusWidget())
+        if met[-1] is form.pack:
+            break
+    assert met[-1] is form.pack
+    assert len(set(met)) == len(met)
+    wanted = {form.talk.text, form.grid, form.more, form.fields.seed, form.server, form.go}
+    assert wanted < set(met)
+    assert behind not in met
 
 
 def test_the_whole_form_fits_into_a_small_window(form: ProposePopover, frame: QMainWindow) -> None:

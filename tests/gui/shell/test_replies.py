@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from annotator.gui.main_window import MainWindow
 from annotator.gui.replies_popover import PAGE, RepliesPopover
 from annotator.gui.session import Session
+from annotator.gui.words import word_for_word
 from annotator.project import queries, store
 from annotator.project.project import Project
 
@@ -66,6 +67,7 @@ def test_the_reply_is_shown_word_for_word(
     assert popover.model.rowCount() == 2
     assert QApplication.focusWidget() is popover.list
     assert popover.text.toPlainText().startswith("0: <img src='file:///etc/passwd'><b>ignore")
+    assert popover.text.toPlainText().endswith("</b>⟨U+0007⟩⟨U+202E⟩ & accept everything")
     assert popover.reason.text() == "no list in <b>it</b>"
     assert popover.reason.textFormat() == Qt.TextFormat.PlainText
     assert popover.text.isReadOnly()
@@ -104,6 +106,28 @@ def test_many_are_read_page_by_page(qtbot: QtBot, window: MainWindow, session: S
     qtbot.waitUntil(all_read, timeout=20_000)
     texts = [one.text for one in popover.model.rows]
     assert len(set(texts)) == len(texts)
+
+
+def test_only_what_cannot_be_seen_is_written_out() -> None:
+    seen = "שלום, grüße, 鳥\n\t['a', \"b\"] \\u202e é 😀"
+    assert word_for_word(seen) == seen
+    assert word_for_word("\x1b[31m\r\n\u2067a\u2069\x00") == (
+        "⟨U+001B⟩[31m⟨U+000D⟩\n⟨U+2067⟩a⟨U+2069⟩⟨U+0000⟩"
+    )
+
+
+def test_those_of_the_last_run_come_first(
+    qtbot: QtBot, window: MainWindow, session: Session
+) -> None:
+    fail(session.project, PAGE)
+    fail(session.project, 3)
+    popover = ask(qtbot, window, session)
+    assert popover.title.text() == (
+        f"{PAGE + 3} replies could not be read · 3 of the last run, these first"
+    )
+    runs = [one.run_id for one in popover.model.rows]
+    assert runs[0] == runs[2] > runs[3]
+    assert [one.text[:2] for one in popover.model.rows[:4]] == ["0:", "1:", "2:", "0:"]
 
 
 def test_without_replies_it_says_so(

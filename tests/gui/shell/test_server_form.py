@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import keyring
+import keyring.backends.fail
 import pytest
 from keyring.backend import KeyringBackend
 from PySide6.QtCore import Qt
@@ -213,6 +214,27 @@ def test_nobody_there_is_one_sentence_and_esc_forgets_the_secret(
 
 
 @pytest.mark.models
+def test_without_a_keyring_no_pack_is_written(qtbot: QtBot, form: ServerPopover) -> None:
+    before = keyring.get_keyring()
+    keyring.set_keyring(keyring.backends.fail.Keyring())
+    try:
+        form.name.setText("lab")
+        form.key.setCurrentIndex(form.key.findData("keyring"))
+        form.secret.setText("sk-1")
+        form.go.setFocus()
+        form.go.click()
+        qtbot.waitUntil(lambda: "no keyring" in form.says.text(), timeout=20_000)
+    finally:
+        keyring.set_keyring(before)
+    assert not list(registry.user_models().glob("*.toml"))
+    assert form.go.hasFocus()  # Enter tries again, and does not cancel
+    form.key.setCurrentIndex(form.key.findData(""))
+    form.go.click()
+    form.go.click()  # while it is being written
+    qtbot.waitUntil(lambda: not form.isVisible(), timeout=20_000)
+    assert [path.stem for path in registry.user_models().glob("*.toml")] == ["lab"]
+
+
 def test_images_are_sent_when_the_button_was_pressed_and_not_before(
     qtbot: QtBot, window: MainWindow, form: ServerPopover, served: Served
 ) -> None:

@@ -248,4 +248,5 @@ def _from_folder(folder: Path, dtype: str) -> tuple[Any, Any]:
     tokenizer = pretrained.part(
         folder, lambda: transformers.AutoTokenizer.from_pretrained(folder, **pretrained.LOCAL)
     )
+    pretrained.part(folder, lambda: pretrained.check_words(folder, tokenizer))
     return model, tokenizer

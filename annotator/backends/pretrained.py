@@ -176,6 +176,13 @@ def reason(error: BaseException) -> str:
     return (line if len(line) <= 160 else line[:159] + "…").rstrip(".: ")
 
 
+def check_words(folder: Path, tokenizer: Any) -> None:
+    """Raises AnnotatorError for a tokenizer that reads no words: of a folder without one, the
+    library makes an empty one and says nothing, and the model would never see its prompt."""
+    if not tokenizer("a list of words", add_special_tokens=False)["input_ids"]:
+        raise fault(folder, "its tokenizer is missing or has no words; get its files again")
+
+
 def settle(model: Any, tokenizer: Any) -> None:
     """Leaves the model's own generation settings nothing to say but the tokens that begin, end
     and pad: transformers takes from there whatever a call does not name (temperature, beams,

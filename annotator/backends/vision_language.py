@@ -229,6 +229,7 @@ def _load(folder: Path, dtype: str) -> tuple[Any, Any]:
     )
     if not hasattr(processor, "tokenizer") or not hasattr(processor, "image_processor"):
         raise pretrained.fault(folder, "it has no processor of images and text together")
+    pretrained.part(folder, lambda: pretrained.check_words(folder, processor.tokenizer))
     pretrained.part(folder, lambda: pretrained.settle(model, processor.tokenizer))
     if config.model_type in _PLAIN:
         pretrained.part(folder, lambda: _with_image_token(model, processor))

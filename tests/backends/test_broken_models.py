@@ -189,6 +189,15 @@ def test_a_processor_that_is_not_there(tmp_path: Path) -> None:
         one_sentence(folder, "tagger", propose)
 
 
+def test_a_tokenizer_that_is_not_there(tmp_path: Path) -> None:
+    """The library makes an empty one: the model would be asked nothing, and answer that."""
+    for name in ("blip2", "instructblip", "qwen-vl"):
+        folder = tmp_path / name
+        tiny_models.TAGGERS[name](folder)
+        no_tokenizer(folder)
+        one_sentence(folder, "tagger", propose)
+
+
 def test_a_model_of_the_wrong_kind(tmp_path: Path) -> None:
     tiny_models.llama(tmp_path / "llama")
     one_sentence(tmp_path / "llama", "tagger", propose)

@@ -13,7 +13,13 @@ from annotator.core.errors import AnnotatorError
 def models_list(_words: Namespace, out: Output) -> int:
     from annotator.backends import registry
 
-    found = [registry.describe(name) for name in registry.list_packs()]
+    found = []
+    for name in registry.list_packs():
+        try:
+            found.append(registry.describe(name))
+        except AnnotatorError as error:
+            # A manifest that somebody is still writing must not hide the other packs.
+            out.remark(f"The pack {name} is left out. {error}")
     rows = [(one["name"], ", ".join(one["roles"]), _here(one), one["title"]) for one in found]
     out.result(found, table(("pack", "roles", "ready", "what it is"), rows))
     return 0

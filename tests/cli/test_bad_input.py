@@ -159,6 +159,19 @@ def test_wrong_values(run: Any, project: Path, tmp_path: Path) -> None:
     refused(run("evaluate", "tags", project, "--truth", tmp_path / "no.csv"), "no.csv")
 
 
+def test_a_damaged_pack_hides_no_other(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("annotator.backends.registry.user_models", lambda: tmp_path)
+    (tmp_path / "mine.toml").write_text("garbage = [")
+    ran = run("models", "list", "--json")
+    assert ran.status == 0
+    assert "starter" in {pack["name"] for pack in ran.json}
+    assert "The pack mine is left out." in ran.err
+    assert str(tmp_path / "mine.toml") in ran.err
+    refused(run("models", "show", "mine"), "not valid TOML")
+
+
 def test_a_folder_that_went_away(run: Any, project: Path, photos: Path) -> None:
     photos.rename(photos.with_name("elsewhere"))
     refused(run("scan", project), str(photos))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -101,7 +102,7 @@ def _read(path: Path) -> tuple[Truth, list[Key]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() == ".csv":
-            return _from_csv(path, list(csv.DictReader(text.splitlines())))
+            return _from_csv(path, csv.DictReader(io.StringIO(text, newline="")))
         names = parse_class_list(text)
     except OSError as error:
         raise AnnotatorError(f"{path} cannot be read ({error.strerror}).") from error
@@ -121,7 +122,13 @@ def _words(name: str) -> list[Key]:
     return list(dict.fromkeys(key for key in (normalise(name), normalise(plain)) if key))
 
 
-def _from_csv(path: Path, rows: Sequence[Mapping[str, str | None]]) -> tuple[Truth, list[Key]]:
+def _from_csv(path: Path, rows: csv.DictReader[str]) -> tuple[Truth, list[Key]]:
+    columns = rows.fieldnames
+    if columns and not {"wnid", "name"} & set(columns):
+        raise AnnotatorError(
+            f"{path} needs a first line with the columns wnid or name, and file where it says "
+            "which files show what, between commas."
+        )
     names: dict[Key, set[Key]] = {}
     of_file: dict[str, set[int]] = {}
     index_of: dict[Key, int] = {}
@@ -130,7 +137,9 @@ def _from_csv(path: Path, rows: Sequence[Mapping[str, str | None]]) -> tuple[Tru
         written = _words(row.get("name") or "")
         key = (row.get("wnid") or "").strip() or "".join(written[:1])
         if not key:
-            raise AnnotatorError(f"{path} needs a wnid or a name in every row.")
+            raise AnnotatorError(
+                f"{path} needs a wnid or a name in every row: line {rows.line_num} has none."
+            )
         index = index_of.setdefault(key, len(index_of))
         words = names.setdefault(key, {key})
         if key in net:

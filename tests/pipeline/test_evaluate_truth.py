@@ -79,7 +79,9 @@ def test_files_say_what_a_class_list_does_not(classes: Path, tmp_path: Path) -> 
     ("name", "text", "says"),
     [
         ("t.csv", "file,wnid\n", "names no classes"),
-        ("t.csv", "file,colour\na.jpg,red\n", "wnid or a name in every row"),
+        ("t.csv", "file,colour\na.jpg,red\n", "first line with the columns wnid or name"),
+        ("t.csv", "file;wnid\na.jpg;n02123045\n", "first line with the columns wnid or name"),
+        ("t.csv", "file,name\na.jpg,red\nb.jpg\n", "every row: line 3 has none"),
         ("t.txt", "", "names no classes"),
         ("t.txt", "just words\n", "not a list of classes: line 1"),
         ("gone.txt", None, "cannot be read"),

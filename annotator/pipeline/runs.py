@@ -85,12 +85,13 @@ def begin(project: Project, plan: Plan, image_ids: Sequence[int], *, repeat: boo
 
 @contextmanager
 def finishing(project: Project, run: int) -> Iterator[None]:
-    """Writes how the run ended: done; cancelled when its generator is closed; else failed."""
+    """Writes how the run ended: done; cancelled when its generator is closed, or by Ctrl-C in the
+    middle of a batch; else failed."""
     status = "failed"
     try:
         yield
         status = "done"
-    except GeneratorExit:
+    except (GeneratorExit, KeyboardInterrupt):
         status = "cancelled"
         raise
     finally:

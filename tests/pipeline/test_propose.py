@@ -276,6 +276,21 @@ def test_closing_before_anything_is_done_cancels(ten: Project, pack: Any) -> Non
     assert runs(ten) == [("cancelled", 0)]
 
 
+def test_ctrl_c_in_a_batch_cancels(
+    ten: Project, pack: Any, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_args: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(pack.tagger()), "propose", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            finish(propose(ten, pack))
+    assert runs(ten) == [("cancelled", 0)]
+    assert finish(propose(ten, pack))["done"] == 10
+    assert runs(ten) == [("done", 10)]
+
+
 def test_a_model_that_cannot_load_ends_the_run_as_failed(
     ten: Project, pack: Any, finish: Finish
 ) -> None:

@@ -71,6 +71,7 @@ def _next(project: str) -> str:
     commands = {
         f"annotator {project}": "review them in the window",
         f"annotator vocabulary {project}": "the words that were found",
+        f"annotator suggestions {project}": "words that may be the same",
         "annotator create my.annot FOLDER": "begin with your own photos",
     }
     width = max(map(len, commands))

@@ -14,6 +14,7 @@ from annotator.backends.registry import Pack
 from annotator.core import images
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Progress
+from annotator.pipeline.group import group
 from annotator.pipeline.options import ProposeOptions
 from annotator.pipeline.propose import propose
 from annotator.pipeline.scan import scan
@@ -68,6 +69,7 @@ def demo(folder: Path, pack: Pack) -> Iterator[Progress]:
         for steps in (
             scan(project),
             propose(project, pack, PROPOSE),
+            group(project, pack),
             segment(project, pack, None, SEGMENT),
         ):
             for progress in steps:
@@ -83,6 +85,7 @@ def demo(folder: Path, pack: Pack) -> Iterator[Progress]:
         "seconds": round(time.monotonic() - started, 3),
         "synsets": results["synsets"],
         "tags": results["tags"],
+        "suggestions": results["suggestions"],
         "regions": results["regions"],
     }
     yield replace(last, failed=(), result=result)

@@ -22,6 +22,14 @@ from annotator.gui.words import plain_tip
 MIME = "application/x-annotator-synsets"
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
+#: Made once: a view asks for the flags of every row when it lays out.
+_FLAGS = (
+    Qt.ItemFlag.ItemIsEnabled
+    | Qt.ItemFlag.ItemIsSelectable
+    | Qt.ItemFlag.ItemIsEditable
+    | Qt.ItemFlag.ItemIsDragEnabled
+    | Qt.ItemFlag.ItemIsDropEnabled
+)
 
 
 class VocabularyModel(QAbstractItemModel):
@@ -125,13 +133,7 @@ class VocabularyModel(QAbstractItemModel):
     def flags(self, index: Index) -> Qt.ItemFlag:
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
-        return (
-            Qt.ItemFlag.ItemIsEnabled
-            | Qt.ItemFlag.ItemIsSelectable
-            | Qt.ItemFlag.ItemIsEditable
-            | Qt.ItemFlag.ItemIsDragEnabled
-            | Qt.ItemFlag.ItemIsDropEnabled
-        )
+        return _FLAGS
 
     def mimeTypes(self) -> list[str]:
         return [MIME]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from annotator.core.records import Synset
@@ -53,7 +53,8 @@ EMPTY = Shown({}, {}, {}, frozenset())
 @dataclass(frozen=True, slots=True)
 class Forest:
     """All synsets with their place in the tree. ``best`` is the highest score in a subtree;
-    ``top`` the highest of all, for bars; ``texts`` what a search looks through, in lower case."""
+    ``top`` the highest of all, for bars; ``texts`` what a search looks through, in lower case;
+    ``whole`` and ``numbers`` what ``shown`` and ``counts`` give where nothing is searched."""
 
     synsets: Mapping[int, Synset] = field(default_factory=dict)
     parents: Mapping[int, int | None] = field(default_factory=dict)
@@ -61,10 +62,14 @@ class Forest:
     best: Mapping[int, float] = field(default_factory=dict)
     top: float = 0.0
     texts: Mapping[int, str] = field(default_factory=dict)
+    whole: Shown | None = None
+    numbers: Mapping[Chip, int] | None = None
 
     def shown(self, text: str = "", chip: Chip = "all") -> Shown:
         """The synsets that hold every word of ``text`` and belong to ``chip``, with all above."""
         words = text.casefold().split()
+        if self.whole is not None and not words and chip == "all":
+            return self.whole
         matches = frozenset(
             i
             for i, s in self.synsets.items()
@@ -83,6 +88,8 @@ class Forest:
     def counts(self, text: str = "") -> dict[Chip, int]:
         """How many synsets each chip shows; "all" counts an inner one when a person decided it."""
         words = text.casefold().split()
+        if self.numbers is not None and not words:
+            return dict(self.numbers)
         found = [s for i, s in self.synsets.items() if all(w in self.texts[i] for w in words)]
         counts = {chip: sum(in_chip(s, chip) for s in found) for chip in CHIPS}
         counts["all"] = sum(not s.inner or s.verdict != "unknown" for s in found)
@@ -181,7 +188,9 @@ def grow(synsets: Sequence[Synset], words: Mapping[int, Iterable[str]] | None = 
     }
     top = max((s.score for s in synsets), default=0.0)
     children = {parent: tuple(ids) for parent, ids in groups.items()}
-    return Forest(by_id, parents, children, best, top, texts)
+    forest = Forest(by_id, parents, children, best, top, texts)
+    # Here and not when it is asked for: this runs on a worker.
+    return replace(forest, whole=forest.shown(), numbers=forest.counts())
 
 
 def _break_rings(parents: dict[int, int | None]) -> None:

@@ -106,11 +106,16 @@ class SuggestionsPanel(QWidget):
 
     def reload(self) -> None:
         """Read the suggestions anew."""
+        shown = self.model.rows
 
         def read(db: sqlite3.Connection) -> _Read:
             from annotator.project import queries
 
-            return queries.suggestions(db), queries.last_run(db, JOB) is not None
+            # Those that are as they were stay the same objects: comparing is quick then.
+            old = {one.id: one for one in shown}
+            found = queries.suggestions(db)
+            rows = [old[one.id] if old.get(one.id) == one else one for one in found]
+            return rows, queries.last_run(db, JOB) is not None
 
         self._session.read(read, self._show, key="suggestions")
 

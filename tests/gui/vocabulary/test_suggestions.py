@@ -272,14 +272,36 @@ def test_queue_merge_and_history_share_the_column(bench: Any, size: tuple[int, i
     bench.press(Qt.Key.Key_S)  # a merge under way, with its buttons
     panel, pane, history = queue(bench), bench.view.merge, bench.view.history
     bench.qtbot.waitUntil(lambda: pane.card.pictures_loaded())
+    # What the card asks for is laid out when the loop comes round again.
+    bench.qtbot.waitUntil(lambda: pane.card.height() >= pane.card.layout().minimumSize().height())
     parts = [part for part in (panel, pane, history) if part.isVisible()]
     for above, below in pairwise(parts):
         assert above.geometry().bottom() < below.y()
     assert parts[-1].geometry().bottom() <= panel.parentWidget().height()
     assert panel.list.height() >= 2 * 44
-    assert pane.card.height() >= pane.card.layout().minimumSize().height()
     assert pane.card.buttons.geometry().bottom() < pane.card.height()
     assert bench.window.size().toTuple() == size
+
+
+def test_what_is_read_again_and_is_the_same_stays_the_same_object(bench: Any) -> None:
+    suggest(bench)
+    before = list(queue(bench).model.rows)
+    with bench.session.project.write("suggestions") as db:
+        rows = [
+            store.SuggestionRow(k, bench.ids[a], bench.ids[b], c, r if a != "tabby" else "new")
+            for k, a, b, c, r in ROWS
+        ]
+        store.set_suggestions(db, rows)
+    bench.qtbot.waitUntil(lambda: queue(bench).model.rows[1].reason == "new")
+    bench.settle()
+    queue(bench).reload()
+    bench.settle()
+    after = queue(bench).model.rows
+    assert [one.source_name for one in after] == [one.source_name for one in before]
+    again = list(after)
+    queue(bench).reload()
+    bench.settle()
+    assert all(a is b for a, b in zip(again, queue(bench).model.rows, strict=True))
 
 
 def test_five_thousand_draw_a_screenful(bench: Any) -> None:

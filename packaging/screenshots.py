@@ -49,6 +49,7 @@ def make_project(scratch: Path) -> Path:
     """A project of the demo photos, proposed by the starter pack, with some decisions made."""
     from annotator.backends.registry import load_pack
     from annotator.pipeline.demo import PROPOSE, SEGMENT, open_project, project_path, save_photos
+    from annotator.pipeline.group import group
     from annotator.pipeline.options import ProposeOptions
     from annotator.pipeline.propose import propose
     from annotator.pipeline.scan import scan
@@ -69,6 +70,7 @@ def make_project(scratch: Path) -> Path:
             scan(project),
             propose(project, pack, options),
             segment(project, pack, None, SEGMENT),
+            group(project, pack),
         ):
             for progress in steps:
                 if progress.failed:
@@ -202,7 +204,8 @@ class Studio:
         return lambda: bool(self.session.idle and view.grounding.preview is not None)
 
     def show_merge(self) -> Callable[[], bool]:
-        """Two words that mean nearly the same, one about to be merged into the other."""
+        """The first suggestion and what it would do; where there is none, two words that mean
+        nearly the same, one about to be merged into the other."""
         from annotator.gui.vocabulary_view import VocabularyView
 
         source, target = pair_to_merge(self.session.project)
@@ -212,6 +215,10 @@ class Studio:
         view = workspace.vocabulary
         assert isinstance(view, VocabularyView)
         self.wait("the vocabulary", lambda: bool(self.session.idle and view.idle))
+        if view.suggestions.model.rows:
+            view.focus_suggestions()
+            self.wait("the suggestion", lambda: view.merge.plan is not None)
+            return lambda: bool(self.session.idle and view.idle)
         self.session.select_synset(target)
         self.wait("the evidence", lambda: bool(self.session.idle and view.idle))
         view.tree.merge_asked.emit(source, target)

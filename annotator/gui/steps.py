@@ -122,16 +122,21 @@ def _grouped(result: Result) -> Said:
         return _with_usage(["Nothing to suggest: no words that belong together."], result), ()
     if not result.get("suggestions"):
         return _with_usage(["Nothing new to suggest: all of it is decided already."], result), ()
-    words = [
-        f"{plural(merges, 'merge')} and {plural(parents, 'parent')} suggested; "
-        "see Suggestions in the Vocabulary (Ctrl+2)."
-    ]
+    counted = [plural(n, noun) for n, noun in ((merges, "merge"), (parents, "parent")) if n]
+    words = [f"{' and '.join(counted)} suggested; see Suggestions in the Vocabulary (Ctrl+2)."]
+    if result["suggestions"] < merges + parents:
+        words = [
+            f"{' and '.join(counted)} found, {result['suggestions']:,} of them not decided yet; "
+            "see Suggestions in the Vocabulary (Ctrl+2)."
+        ]
     fallbacks = result.get("fallbacks") or 0
     if fallbacks:
         words.append(
             f"The language model left {plural(fallbacks, 'word')} without a usable answer; "
             "these were compared by meaning."
         )
+    if result.get("note"):
+        words.append(f"Meanings of ambiguous words were not looked at: {result['note']}")
     return _with_usage(words, result), (("Show them (Ctrl+2)", "view.vocabulary"),)
 
 

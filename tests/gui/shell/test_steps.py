@@ -80,8 +80,14 @@ def test_propose_says_what_could_not_be_read_and_what_it_took(
         ),
         (
             {"merges": 1, "parents": 0, "suggestions": 1, "fallbacks": 2},
-            "1 merge and 0 parents suggested; see Suggestions in the Vocabulary (Ctrl+2). The "
+            "1 merge suggested; see Suggestions in the Vocabulary (Ctrl+2). The "
             "language model left 2 words without a usable answer; these were compared by meaning.",
+        ),
+        (
+            {"merges": 3, "parents": 2, "suggestions": 1, "note": "The model gives no scores."},
+            "3 merges and 2 parents found, 1 of them not decided yet; see Suggestions in the "
+            "Vocabulary (Ctrl+2). Meanings of ambiguous words were not looked at: "
+            "The model gives no scores.",
         ),
         (
             {"merges": 2, "parents": 0, "suggestions": 0},
@@ -98,7 +104,7 @@ def test_group_says_how_many(
     session: Session,
     said: Said,
     monkeypatch: pytest.MonkeyPatch,
-    result: dict[str, int],
+    result: dict[str, Any],
     words: str,
 ) -> None:
     end_with(monkeypatch, group_module, result)

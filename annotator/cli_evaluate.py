@@ -25,6 +25,8 @@ def evaluate(words: Namespace, out: Output) -> int:
         "pack": words.pack,
     }
     drawn = getattr(words, "curves", None)
+    if drawn is not None and drawn.suffix.lower() != ".png":
+        raise AnnotatorError(f"The curves are drawn as a PNG: give {drawn} a name that ends so.")
     with Project.open(words.project) as project:
         rows = _rows(words, project, shared)
         if drawn is not None:

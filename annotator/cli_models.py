@@ -80,6 +80,7 @@ def models_server(words: Namespace, out: Output) -> int:
 def models_key(words: Namespace, out: Output) -> int:
     from annotator.backends import keys
 
+    keys.require_keyring()
     secret = _secret(words.name)
     keys.store(words.name, secret)
     text = f"Kept. Use it with --key keyring:{words.name}."

@@ -47,6 +47,16 @@ def key(name: str) -> str | None:
     return found
 
 
+def require_keyring() -> None:
+    """Raises AnnotatorError when this system has none: a secret need not be asked for then."""
+    import keyring
+    from keyring.backends.fail import Keyring
+    from keyring.errors import NoKeyringError
+
+    if isinstance(keyring.get_keyring(), Keyring):
+        raise _no_keyring(NoKeyringError())
+
+
 def store(name: str, secret: str) -> None:
     """Puts a key into the keyring as "keyring:NAME", or NAME for short, replacing what is there.
     Raises AnnotatorError for another name, for what can be no key, and without a keyring."""

@@ -84,6 +84,11 @@ class Server:
         names = [row.get("id") for row in rows if isinstance(row, dict)]
         return [name for name in names if isinstance(name, str) and name]
 
+    def id(self) -> str:
+        """The model that answers, and where: what a run is known by. Raises AnnotatorError when
+        the server, asked for its first model, does not name one."""
+        return f"{openai_loop.wait_for(self.model())}@{self.settings.base_url}"
+
     async def model(self) -> str:
         """The model that is asked: the one of the settings, else the first that is offered."""
         async with self._finding:
@@ -258,7 +263,9 @@ class Server:
         nothing = openai.Omit()
         added = [*self._client.default_headers, "X-Stainless-Retry-Count"]
         added += ["X-Stainless-Read-Timeout", "Authorization"]
-        found: dict[str, Any] = {name: nothing for name in added if name.lower() not in _PLAIN_HEADERS}
+        found: dict[str, Any] = {
+            name: nothing for name in added if name.lower() not in _PLAIN_HEADERS
+        }
         found["User-Agent"] = "annotator"
         return found | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
 

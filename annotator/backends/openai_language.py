@@ -36,7 +36,8 @@ class ServerLanguageModel:
 
     @property
     def id(self) -> str:
-        return self._id
+        """Model and address; the server is asked, once, where the manifest names no model."""
+        return self._id if self._server.settings.model else self._server.id()
 
     @property
     def context(self) -> int:

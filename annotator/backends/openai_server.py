@@ -41,8 +41,9 @@ class ServerTagger:
     thread may call.
 
     ``propose`` returns probabilities where the server gives them, see ``openai_replies.said``,
-    and labels without them where not. An image that the server refuses, or a reply that cannot
-    be read, is an Answer with a failure. AnnotatorError: the server is not there, refuses the
+    and labels without them where not. An image that the server refuses for what it shows, or a
+    reply that cannot be read, is an Answer with a failure; one for which it has no answer after
+    all retries is unanswered. AnnotatorError: the server is not there, refuses the
     key, lacks the model, or refuses one image after the other.
     """
 
@@ -55,7 +56,8 @@ class ServerTagger:
 
     @property
     def id(self) -> str:
-        return self._id
+        """Model and address; the server is asked, once, where the manifest names no model."""
+        return self._id if self._server.settings.model else self._server.id()
 
     @property
     def batch(self) -> int:
@@ -136,7 +138,9 @@ class ServerTagger:
             found = await self._server.chat(body, self._extras(sampling, seed))
         except Refused as refused:
             self._watch(hash(url), refused)
-            return Answer((), "", f"the server did not answer for this image: {refused.reason}")
+            reason = f"the server did not answer for this image: {refused.reason}"
+            # What it was shown will be the same next time; what befell it may not.
+            return Answer((), "", reason, unanswered=not refused.content)
         self._watch(hash(url))
         said = openai_replies.said(found)
         if said.failure is not None:

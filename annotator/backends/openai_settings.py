@@ -127,7 +127,13 @@ def check_url(url: str) -> str:
         raise AnnotatorError(
             f"The address of a server must not have a query: use {_shown(url)} without it."
         )
-    return url.rstrip("/")
+    url = url.rstrip("/")
+    for end in ("/chat/completions", "/completions", "/models"):
+        if parts.path.rstrip("/").endswith(end):
+            raise AnnotatorError(
+                f"{_shown(url)} is the address of one question: use {_shown(url.removesuffix(end))}"
+            )
+    return url
 
 
 def _shown(url: str) -> str:

@@ -83,9 +83,12 @@ class Pack:
         return {role: spec.id for role, spec in self.specs.items()}
 
     def model_id(self, role: str) -> str:
-        """The model id of one role, as ``models`` has it. Raises AnnotatorError too when the pack
-        lacks the role."""
-        return self._spec(role).id
+        """The model id of one role, as ``models`` has it; where a server is to say which model it
+        has, it is asked. Raises AnnotatorError too when the pack lacks the role."""
+        spec = self._spec(role)
+        if spec.kind in SERVED and not spec.options.get("model"):
+            return str(cast(Tagger, self._build(role)).id)
+        return spec.id
 
     def tagger(self) -> Tagger:
         return cast(Tagger, self._build("tagger"))

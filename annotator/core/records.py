@@ -116,16 +116,20 @@ class Answer:
 
     ``labels`` in the order they were said, a repetition once. ``text``: the reply as it came, ""
     for a classifier, which does not talk. ``failure``: why no label could be read out of it, in
-    words for a person; then there are no labels.
+    words for a person; then there are no labels. ``unanswered``: the model said nothing at all,
+    for a reason that may pass (a server's error), so the image is to be asked about again.
     """
 
     labels: tuple[Proposed, ...]
     text: str = ""
     failure: str | None = None
+    unanswered: bool = False
 
     def __post_init__(self) -> None:
         if self.failure is not None and self.labels:
             raise ValueError("an answer that failed has no labels")
+        if self.unanswered and self.failure is None:
+            raise ValueError("no answer without a reason")
 
 
 @dataclass(frozen=True, slots=True)

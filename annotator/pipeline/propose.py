@@ -52,6 +52,8 @@ class _Job:
     crops: tuple[tuple[str, Pixels], ...] = ()
     failed: Failure | None = None
     gone: bool = False
+    #: The model did not answer for it: nothing is recorded, so that the next run asks again.
+    unanswered: bool = False
     content: str = ""
     said: list[store.Said] = field(default_factory=list)
     replies: list[store.ReplyRow] = field(default_factory=list)
@@ -91,7 +93,8 @@ def propose(
     model said in its own words is told apart by the pack's embedder, where it has one. Called
     again it goes on where it stopped, and looks at files that are new or whose content changed;
     everything else counts as ``skipped``. A file that does not decode is a Failure, and is listed
-    as unreadable from then on; one that is not there is only a Failure. Closing the generator
+    as unreadable from then on; one that is not there is only a Failure, and so is one that the
+    model did not answer for: it is asked about again the next time. Closing the generator
     cancels: what is written stays. Another pack, or other options, on the same project keep apart:
     what each said stays, and the tags are made of what was asked for last, also when it had said
     it all before (``runs.chosen``).
@@ -204,9 +207,10 @@ def _write(
     """One transaction: replies, proposals, that their images are done, what they took, and the
     tags that follow.
 
-    A file that is not there is left to the next scan: its disk may only be disconnected.
+    A file that is not there is left to the next scan: its disk may only be disconnected. An image
+    that the model did not answer for is left to the next run.
     """
-    batch = [job for job in batch if not job.gone]
+    batch = [job for job in batch if not job.gone and not job.unanswered]
     took = meter.read()
     if not batch and took == Usage():
         return
@@ -287,6 +291,8 @@ def _ask(
         )
     for (job, crop, _), samples in zip(crops, answers, strict=True):
         for number, sample in enumerate(samples):
+            if sample.unanswered:
+                job.failed, job.unanswered = Failure(job.image.path, str(sample.failure)), True
             job.said.extend(_said(one, crop, number, options) for one in _once(sample.labels))
             if asking.talks:
                 text = store.storable(sample.text)

@@ -167,4 +167,4 @@ def test_every_shipped_pack_is_sound() -> None:
 def test_a_server_pack_names_where_images_go() -> None:
     pack = load_pack("server")
     assert pack.servers == ("http://127.0.0.1:8000/v1",)
-    assert pack.model_id("tagger") == "@http://127.0.0.1:8000/v1"
+    assert pack.specs["tagger"].id == "@http://127.0.0.1:8000/v1"

@@ -98,6 +98,35 @@ def test_all_replies_failed_is_a_run_that_ended_well(
     assert len(pack.tagger().calls) == 2
 
 
+def test_what_a_server_did_not_answer_for_is_asked_again(
+    six: Project, talking: Any, finish: Finish
+) -> None:
+    down = {"now": True}
+
+    def sometimes(seed: int, sample: int) -> Answer:
+        if down["now"] and seed % 2 and sample == 1:
+            return Answer((), "", "the server did not answer: error 500", unanswered=True)
+        return says("cat")(seed, sample)
+
+    pack = talking(reply=sometimes)
+    options = ProposeOptions(samples=2)
+    first = finish(propose(six, pack, options))
+    missed = {one["image"] for one in first["failed"]}
+    assert 0 < len(missed) < 6
+    assert {one["reason"] for one in first["failed"]} == {"the server did not answer: error 500"}
+    assert first["done"] == 6 - len(missed)
+    assert len(read(six, queries.replies)) == 2 * first["done"]
+    assert read(six, queries.image_ids, status="unreadable") == []
+    down["now"] = False
+    second = finish(propose(six, pack, options))
+    assert (second["done"], second["skipped"], second["failed"]) == (
+        len(missed),
+        6 - len(missed),
+        [],
+    )
+    assert len(read(six, queries.replies)) == 12
+
+
 def test_the_same_label_twice_in_a_sample_counts_once(
     six: Project, talking: Any, finish: Finish
 ) -> None:

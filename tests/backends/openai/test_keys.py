@@ -233,7 +233,9 @@ def test_the_key_is_nowhere_in_a_project_nor_in_a_log(
         with project.read() as db:
             run = queries.last_run(db, "propose")
     assert last.result is not None
-    assert (last.result["replies"], last.result["unreadable_replies"]) == (12, 1)
+    assert (last.result["replies"], last.result["unreadable_replies"]) == (10, 0)
+    (failed,) = last.result["failed"]
+    assert failed["reason"].startswith("the server did not answer for this image: ")
     assert run is not None
     assert (run.usage.requests, run.usage.prompt_tokens) == (12, 1100)
     assert run.usage.cost == pytest.approx(11 * (100 * 1 + 20 * 2) / 1e6)

@@ -17,6 +17,7 @@ from annotator.backends.registry import Pack, load_pack
 from annotator.backends.servers import probe, write_pack
 from annotator.core.errors import AnnotatorError
 from annotator.core.paths import shipped
+from annotator.core.records import Usage
 
 LOCAL = "http://127.0.0.1:8000/v1"
 
@@ -66,7 +67,18 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("role", ["tagger", "language_model"])
 def test_the_shipped_pack_can_be_built(role: str) -> None:
     pack = load_pack("server")
-    assert getattr(pack, role)().id == f"@{LOCAL}"
+    assert getattr(pack, role)().usage() == Usage()
+
+
+@pytest.mark.parametrize("role", ["tagger", "language_model"])
+def test_a_server_says_which_model_a_run_is_of(server: Any, make_pack: Any, role: str) -> None:
+    pack = make_pack(server.url, model="")
+    assert pack.model_id(role) == f"first@{server.url}"
+    assert getattr(pack, role)().id == f"first@{server.url}"
+    assert [one.path for one in server.asked] == ["/v1/models"]
+    server.asked.clear()
+    assert make_pack(server.url).model_id(role) == f"eyes@{server.url}"
+    assert server.asked == []
 
 
 @pytest.mark.parametrize(
@@ -76,6 +88,8 @@ def test_the_shipped_pack_can_be_built(role: str) -> None:
         ("127.0.0.1:8000", "no address of a server"),
         ("", "no address of a server"),
         ("http://", "no address of a server"),
+        ("http://host/v1/chat/completions", "of one question: use http://host/v1$"),
+        ("http://host/v1/models/", "of one question: use http://host/v1$"),
         ("http:///v1", "no address of a server"),
         ("http://host:99999/v1", "no address of a server"),
         ("http://host:0/v1", "no address of a server"),

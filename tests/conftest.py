@@ -22,6 +22,12 @@ class Made:
     dog: int
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test keeps for a person is not found by the next test, nor by that person."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache of the user"))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     path = tmp_path / "photos"

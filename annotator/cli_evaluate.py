@@ -51,6 +51,19 @@ def _rows(words: Namespace, project: Any, shared: dict[str, Any]) -> list[dict[s
     if words.table == "false-positives":
         k = {} if words.k is None else {"k": words.k}
         return measure.false_positives_table(project, words.truth, **k, **shared)
+    if words.table == "packs":
+        if words.pack is not None:
+            raise AnnotatorError("The table of packs has all of them: leave --pack out.")
+        del shared["pack"]
+        return measure.packs_table(
+            project,
+            words.truth,
+            words.k,
+            rank=words.rank,
+            seen=words.seen,
+            over=words.over,
+            **shared,
+        )
     table = measure.ablation_table if words.table == "ablation" else measure.vocabulary_table
     return table(
         project,

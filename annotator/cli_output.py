@@ -126,10 +126,14 @@ def used(usage: Mapping[str, Any] | None) -> str:
     """A line on the requests that an answer took; nothing where none was sent."""
     if not usage or not usage.get("requests"):
         return ""
-    parts = [f"{usage['requests']} requests ({usage['retries']} repeated)"]
-    parts.append(f"{usage['prompt_tokens']} + {usage['completion_tokens']} tokens")
+    requests = usage["requests"]
+    asked, said = usage["prompt_tokens"], usage["completion_tokens"]
+    parts = [f"{requests} requests ({usage['retries']} repeated)"]
+    parts.append(
+        f"{asked} + {said} tokens ({asked / requests:.0f} + {said / requests:.0f} a request)"
+    )
     if usage.get("cost") is not None:
-        parts.append(f"cost {usage['cost']:.4f}")
+        parts.append(f"cost {usage['cost']:.4f} ({usage['cost'] / requests:.6f} a request)")
     return "\n" + ", ".join(parts)
 
 

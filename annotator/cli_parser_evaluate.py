@@ -22,10 +22,10 @@ def add_evaluate(commands: Commands) -> None:
     _common(words)
     words.add_argument(
         "--table",
-        choices=("filters", "ablation", "false-positives"),
+        choices=("filters", "ablation", "packs", "false-positives"),
         default="filters",
         help="every grid and filter (default); the rows of table 2 of the paper and the ways to "
-        "combine and rank; or words that name no class (table 4)",
+        "combine and rank; the packs side by side (table 1); or words that name no class (table 4)",
     )
     words.add_argument("--k", type=a_count, metavar="K", help="(default: number of classes)")
     words.add_argument(

@@ -27,6 +27,7 @@ from annotator.pipeline.evaluate_stored import Stored
 from annotator.pipeline.evaluate_tags import tags_of_images
 from annotator.pipeline.evaluate_truth import Key, Truth, read_truth
 from annotator.pipeline.options import VocabularyOptions
+from annotator.project import queries
 from annotator.project.project import Project
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "curves",
     "false_positives_table",
     "format_table",
+    "packs_table",
     "read_truth",
     "tags_table",
     "vocabulary_table",
@@ -116,6 +118,43 @@ def ablation_table(
         ]
 
     return _vocabulary(project, read_truth(truth, seen), wanted, k, pack, over)
+
+
+def packs_table(
+    project: Project,
+    truth: Path,
+    k: int | None = None,
+    threshold: float = scoring.THRESHOLD,
+    combine: Combine = "avg",
+    *,
+    rank: Ranking = "product",
+    seen: Path | None = None,
+    over: Over = "k",
+) -> list[dict[str, Any]]:
+    """Table 1 of LLM2Labels: the packs that this project was proposed with, side by side, the one
+    asked last first; "Pack" and the columns of ``vocabulary_table``, of the percentile filter,
+    over every grid that the pack was asked over. Raises AnnotatorError as the other tables do."""
+    with project.read() as db:
+        runs = [run for run in queries.runs(db) if run.kind == "propose" and run.done]
+    if not runs:
+        return vocabulary_table(project, truth)  # says that there is nothing
+    rows = []
+    for pack in dict.fromkeys(run.pack for run in runs):
+        of_pack = vocabulary_table(
+            project,
+            truth,
+            None,
+            ("percentile",),
+            k,
+            threshold,
+            combine,
+            rank=rank,
+            seen=seen,
+            pack=pack,
+            over=over,
+        )
+        rows += [{"Pack": pack, **row} for row in of_pack]
+    return aligned(rows)
 
 
 def false_positives_table(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from annotator.cli_output import used
 from annotator.core.records import Answer, Proposed
 from annotator.operations import synsets
 from annotator.pipeline.options import ProposeOptions
@@ -154,3 +155,26 @@ def test_group_suggests_and_decides_nothing(run: Any, talked: Path) -> None:
     result = run("group", talked, "--method", "words", "--json").json
     assert {"merges", "parents", "suggestions", "seconds", "run", "dropped"} <= result.keys()
     assert run("status", talked, "--json").json["accepted"]["synsets"] == 1
+
+
+def test_the_packs_side_by_side_in_one_table(run: Any, talked: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("file,name\ncat.jpg,sofa\npets/dog.jpg,couch thing\n")
+    table = ["evaluate", "vocabulary", talked, "--truth", truth, "--table", "packs"]
+    rows = run(*table, "--k", 1, "--json").json["rows"]
+    assert [(row["Pack"], row["P"], row["FP"]) for row in rows] == [("two", 0, 1), ("one", 100, 0)]
+    assert run(*table, "--csv", tmp_path / "t.csv").status == 0
+    assert (tmp_path / "t.csv").read_text().startswith("Pack,Method,")
+    ran = run(*table, "--pack", "one")
+    assert (ran.status, ran.out) == (1, "")
+    assert "leave --pack out" in ran.err
+
+
+def test_what_the_requests_took_is_told_for_all_and_for_one() -> None:
+    usage = {"requests": 4, "retries": 1, "prompt_tokens": 100, "completion_tokens": 30, "cost": 2}
+    assert used(usage) == (
+        "\n4 requests (1 repeated), 100 + 30 tokens (25 + 8 a request), "
+        "cost 2.0000 (0.500000 a request)"
+    )
+    assert used({**usage, "cost": None}).endswith("a request)")
+    assert used(None) == used({**usage, "requests": 0}) == ""

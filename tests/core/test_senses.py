@@ -1,4 +1,4 @@
-"""Infer, retrieve, rerank: on vectors that are made up, and on those of MiniLM."""
+"""Infer, retrieve, rerank, on vectors that are made up."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from annotator.backends.registry import Pack, load_pack
 from annotator.core import senses
 from annotator.core.wordnet import wordnet
 
 Floats = NDArray[np.float32]
 BIRD, MACHINE = "n02012849", "n03126707"
-
-
-@pytest.fixture(scope="module")
-def starter() -> Pack:
-    return load_pack("starter")
 
 
 def test_candidates_are_inferred_by_lemma_then_by_head() -> None:
@@ -105,27 +99,3 @@ def test_a_language_model_can_rerank() -> None:
     assert "lake, reed" in judge.prompt
     with pytest.raises(ValueError, match="no senses"):
         senses.rerank_with(judge, "crane", [], [])
-
-
-@pytest.mark.parametrize(
-    ("word", "beside", "meant"),
-    [
-        ("crane", ["lake", "bird", "reed"], BIRD),
-        ("crane", ["building site", "scaffold"], MACHINE),
-        ("mouse", ["keyboard", "monitor", "desk"], "n03793489"),
-        ("mouse", ["cheese", "cat", "grass"], "n02330245"),
-        ("pitcher", ["glass", "table", "water"], "n03950228"),
-        ("boxer", ["ring", "glove", "rope"], "n09870208"),
-        ("boxer", ["dog", "leash", "grass"], "n02108089"),
-        ("table", ["chair", "plate", "room"], "n04379243"),
-    ],
-)
-def test_minilm_tells_senses_apart(starter: Pack, word: str, beside: list[str], meant: str) -> None:
-    gaps = senses.meanings(word)
-    embedder = starter.embedder()
-    vectors = embedder.embed([senses.text_of(one) for one in gaps])
-    context = embedder.embed(beside).sum(axis=0)
-    scores = senses.evidence(vectors, context[None])
-    (chosen,) = senses.choose(scores, list(gaps.values())).tolist()
-    assert list(gaps)[chosen] == meant
-    assert senses.rerank(list(gaps), vectors, context, list(gaps.values()))[0] == meant

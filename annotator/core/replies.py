@@ -22,6 +22,7 @@ MAX_READ = 200_000
 #: Labels that one reply may have; more of them are no description of one image.
 MAX_LABELS = 200
 
+WEB_PAGE = "the reply is a web page, as a server sends when something is wrong with it"
 EMPTY = "the reply is empty"
 THINKS = "the reply ends before the model came to its answer"
 REFUSES = "the reply refuses to answer"
@@ -53,6 +54,8 @@ def parse(reply: str, *, cut: bool = False) -> Parsed:
     cut = cut or len(reply) > MAX_READ
     if not read.strip():
         return Parsed((), EMPTY)
+    if read[:200].lstrip().casefold().startswith(("<!doctype html", "<html")):
+        return Parsed((), WEB_PAGE)
     text, thinking = clean(Text.of(read))
     found = lists(text)
     if not any(map(str.isalpha, text.chars)):

@@ -12,6 +12,7 @@ from annotator.core.replies import (
     RUNNING_TEXT,
     SENTENCE,
     THINKS,
+    WEB_PAGE,
 )
 
 TEXTS = (
@@ -71,6 +72,8 @@ TEXTS = (
         "sky, tree",
     ),
     Case("HTML list", "<ul class='x'><li>sky</li><li><b>tree</b></li></ul>", "sky, tree"),
+    Case("web page", "<html><body><h1>502 Bad Gateway</h1></body></html>", WEB_PAGE),
+    Case("web page with a head", "\n<!DOCTYPE html>\n<title>Sign in</title> sky, tree", WEB_PAGE),
     Case("HTML line breaks", "sky<br>tree<br/>car", "sky, tree, car"),
     Case("HTML entities", "[&quot;caf&eacute;&quot;, &#39;tree&#39;]", "café, tree"),
     Case("LaTeX", "\\boxed{\\text{sky, tree}}", "sky, tree"),

@@ -190,6 +190,8 @@ class MainWindow(QMainWindow):
         self.status.watch(session.jobs)
         shown = threading.Event()
         steps.scan(session, shown, new=new)
+        # After the scan, which starts by itself: what it hides, nobody would have read.
+        session.jobs.started.connect(lambda _: self.messages.try_again())
         self.workspace = Workspace(session, self.commands, self)
         self.workspace.counted.connect(self.top.show_project)
         self.workspace.saved.connect(self.status.show_saved)

@@ -82,6 +82,11 @@ class MessageBar(QWidget):
         if self.property("level") == "step":
             self.hide()
 
+    def try_again(self) -> None:
+        """A step was started: what went wrong before is being tried again, or is past."""
+        if self.property("level") == "error":
+            self.hide()
+
     def _offer(self, offers: Sequence[tuple[str, Callable[[], object]]]) -> None:
         for old in self.offers:
             self._below.removeWidget(old)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from annotator.core import masks
+from annotator.core.errors import AnnotatorError
 from annotator.core.records import Progress
 from annotator.gui import recent, steps, theme
 from annotator.gui.main_window import MainWindow
@@ -171,6 +172,32 @@ def test_undo_by_key_and_by_click(
     assert window.messages.isVisible()
     session.act(synsets.add, "lamp")
     assert not window.messages.isVisible()  # what was undone before is no news any more
+
+
+def test_an_error_goes_when_a_step_is_started_again(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
+) -> None:
+    session = opened(photos)
+
+    def fails() -> Iterator[Progress]:
+        raise AnnotatorError("The server does not answer: start it.")
+        yield  # a generator
+
+    job = session.jobs.start("propose", fails, "Proposing tags")
+    with qtbot.waitSignal(job.ended):
+        pass
+    session.message.emit("error", "The server does not answer: start it.")
+    assert window.messages.isVisible()
+    go_on = threading.Event()
+
+    def waits() -> Iterator[Progress]:
+        go_on.wait()
+        yield Progress("test", 1, 1)
+
+    again = session.jobs.start("propose", waits, "Proposing tags")
+    assert not window.messages.isVisible()
+    with qtbot.waitSignal(again.ended):
+        go_on.set()
 
 
 def test_closing_while_work_runs_loses_no_decision(

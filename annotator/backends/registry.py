@@ -143,7 +143,7 @@ def user_models() -> Path:
 
 
 def list_packs() -> list[str]:
-    """Names of the packs that can be loaded, shipped ones first."""
+    """Names of the packs that can be loaded: the starter, the other shipped ones, a person's."""
     return list(_manifests())
 
 
@@ -218,11 +218,16 @@ def _describe_role(spec: RoleSpec) -> dict[str, Any]:
     return facts
 
 
+def _place(path: Path) -> tuple[bool, str]:
+    """The pack that works everywhere comes first."""
+    return path.stem != "starter", path.stem
+
+
 def _manifests() -> dict[str, Path]:
     folders = [shipped("models"), user_models()]
     found: dict[str, Path] = {}
     for folder in folders:
-        for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+        for path in sorted(folder.glob("*.toml"), key=_place) if folder.is_dir() else ():
             # A person's manifest never shadows a shipped one: a run's pack name stays true.
             found.setdefault(path.stem, path)
     return found

@@ -164,7 +164,7 @@ def test_a_pack_of_the_user_is_found_but_never_shadows_a_shipped_one(
     (tmp_path / "mine.toml").write_text(text.replace('name = "starter"', 'name = "mine"'))
     (tmp_path / "starter.toml").write_text("not even TOML")
     monkeypatch.setattr(registry, "user_models", lambda: tmp_path)
-    assert list_packs()[-1] == "mine"
+    assert (list_packs()[0], list_packs()[-1]) == ("starter", "mine")
     assert list_packs().count("starter") == 1
     assert load_pack("mine").name == "mine"
     assert load_pack("starter").path == STARTER

@@ -12,11 +12,15 @@ import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from annotator.core.errors import AnnotatorError, Cancelled
 from annotator.core.records import Failure, Progress
+
+if TYPE_CHECKING:
+    from annotator.project.project import Project
 
 KEPT = "What is done is kept; run the same command again to go on."
 NOTHING_WRITTEN = "Nothing was written."
@@ -88,6 +92,13 @@ class Output:
         if len(failed) > most:
             lines.append(f"  ... and {len(failed) - most} more; --json lists all of them")
         self.remark("\n".join(lines))
+
+
+def opened(path: Path) -> Project:
+    """The project that a command is about, imported when one is."""
+    from annotator.project.project import Project
+
+    return Project.open(path)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import Output, table
+from annotator.cli_output import Output, opened, table
 from annotator.core.errors import AnnotatorError, NameTaken
 from annotator.core.records import Region, Step, Tag
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 def tags(words: Namespace, out: Output) -> int:
     from annotator.project import queries
 
-    with _opened(words.project) as project, project.read() as db:
+    with opened(words.project) as project, project.read() as db:
         image = queries.find_image(db, words.image)
         found = queries.tags(db, image.id)
     rows = [
@@ -33,7 +32,7 @@ def tags(words: Namespace, out: Output) -> int:
 def regions(words: Namespace, out: Output) -> int:
     from annotator.project import queries
 
-    with _opened(words.project) as project, project.read() as db:
+    with opened(words.project) as project, project.read() as db:
         image = queries.find_image(db, words.image)
         found = queries.regions(db, image.id)
     rows = [
@@ -152,7 +151,7 @@ def region_verdict(words: Namespace, out: Output) -> int:
 def undo(words: Namespace, out: Output) -> int:
     from annotator.operations import history as operations
 
-    with _opened(words.project) as project:
+    with opened(words.project) as project:
         step = operations.undo(project)
     return _stepped(step, "Undone", "undo", out)
 
@@ -160,7 +159,7 @@ def undo(words: Namespace, out: Output) -> int:
 def redo(words: Namespace, out: Output) -> int:
     from annotator.operations import history as operations
 
-    with _opened(words.project) as project:
+    with opened(words.project) as project:
         step = operations.redo(project)
     return _stepped(step, "Done again", "redo", out)
 
@@ -168,7 +167,7 @@ def redo(words: Namespace, out: Output) -> int:
 def history(words: Namespace, out: Output) -> int:
     from annotator.project import queries
 
-    with _opened(words.project) as project, project.read() as db:
+    with opened(words.project) as project, project.read() as db:
         found = queries.history(db, words.limit)
     rows = [(step.at, step.label, "undone" if step.undone else "") for step in found]
     text = table(("when", "decision", ""), rows) if rows else "No decisions yet."
@@ -180,7 +179,7 @@ def carry_out(words: Namespace, out: Output, act: Callable[[Project], None]) -> 
     """Run one operation and say which step of the history it became."""
     from annotator.project import queries
 
-    with _opened(words.project) as project:
+    with opened(words.project) as project:
         with project.read() as db:
             before = _newest(queries.history(db, 1))
         act(project)
@@ -240,12 +239,6 @@ def _region_row(region: Region) -> dict[str, Any]:
 def _verb(words: Namespace) -> str:
     verb: str = words.command.rpartition(" ")[2]
     return verb
-
-
-def _opened(path: Path) -> Project:
-    from annotator.project.project import Project
-
-    return Project.open(path)
 
 
 COMMANDS = {

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import NOTHING_WRITTEN, Output, duration, facts, table, used
+from annotator.cli_output import NOTHING_WRITTEN, Output, duration, facts, opened, table, used
 from annotator.core.errors import AnnotatorError, Cancelled, NothingToExport
 from annotator.core.records import Progress
 
@@ -53,7 +53,7 @@ def create(words: Namespace, out: Output) -> int:
 def scan(words: Namespace, out: Output) -> int:
     from annotator.pipeline.scan import scan as read_folder
 
-    with _opened(words.project) as project:
+    with opened(words.project) as project:
         result = out.drive(read_folder(project))
     out.failures(result)
     parts = [
@@ -67,7 +67,7 @@ def scan(words: Namespace, out: Output) -> int:
 def status(words: Namespace, out: Output) -> int:
     from annotator.project import queries
 
-    with _opened(words.project) as project, project.read() as db:
+    with opened(words.project) as project, project.read() as db:
         found = queries.status(db)
     accepted = found["accepted"]
     text = facts(
@@ -99,7 +99,7 @@ def propose(words: Namespace, out: Output) -> int:
 
     options = ProposeOptions(**_given(words, _PROPOSE))
     pack = load_pack(words.pack)
-    with _opened(words.project) as project:
+    with opened(words.project) as project:
         _require_images(project)
         result = out.drive(ask(project, pack, options))
     out.failures(result)
@@ -130,7 +130,7 @@ def ground(words: Namespace, out: Output) -> int:
     from annotator.pipeline.ground import ground as compare
 
     pack = load_pack(words.pack)
-    with _opened(words.project) as project:
+    with opened(words.project) as project:
         _require_images(project)
         synset = _synset_id(project, words.synset)
         result = out.drive(compare(project, pack, synset, words.text, words.limit))
@@ -148,7 +148,7 @@ def segment(words: Namespace, out: Output) -> int:
 
     options = SegmentOptions(**_given(words, ("top", "threshold", "refine", "limit")))
     pack = load_pack(words.pack)
-    with _opened(words.project) as project:
+    with opened(words.project) as project:
         _require_images(project)
         synset = _synset_id(project, words.synset)
         result = out.drive(draw(project, pack, synset, options))
@@ -184,7 +184,7 @@ def _export(
     steps: Callable[[Project], Iterator[Progress]],
     what: str,
 ) -> int:
-    with _opened(words.project) as project:
+    with opened(words.project) as project:
         try:
             result = out.drive(steps(project), NOTHING_WRITTEN)
         except NothingToExport as error:
@@ -199,12 +199,6 @@ def _export(
         )
     out.result(result, f"{words.out}: {result['images']} images, {what.format(**result)}.")
     return 0
-
-
-def _opened(path: Path) -> Project:
-    from annotator.project.project import Project
-
-    return Project.open(path)
 
 
 def _given(words: Namespace, names: tuple[str, ...]) -> dict[str, Any]:
@@ -236,7 +230,7 @@ def _require_images(project: Project) -> None:
 def _has_images(path: Path) -> bool:
     from annotator.project import queries
 
-    with _opened(path) as project, project.read() as db:
+    with opened(path) as project, project.read() as db:
         return bool(queries.image_ids(db))
 
 

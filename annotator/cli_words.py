@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import Output, duration, table, used
+from annotator.cli_output import Output, duration, opened, table, used
 from annotator.cli_review import carry_out
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Suggestion, Synset
@@ -24,7 +23,7 @@ def vocabulary(words: Namespace, out: Output) -> int:
 
     if words.by_pack:
         return _by_pack(words, out)
-    with _opened(words.project) as project, project.read() as db:
+    with opened(words.project) as project, project.read() as db:
         found = queries.vocabulary(db)
     names = {synset.id: synset.name for synset in found}
     found = found[: words.top]
@@ -66,7 +65,7 @@ def synset_row(synset: Synset, names: dict[int, str]) -> dict[str, Any]:
 def _by_pack(words: Namespace, out: Output) -> int:
     from annotator.pipeline.compare import by_pack
 
-    with _opened(words.project) as project:
+    with opened(words.project) as project:
         rows = by_pack(project, words.top)
     packs = list(dict.fromkeys(pack for row in rows for pack in row["packs"]))
     columns = ["name"]
@@ -98,7 +97,7 @@ def group(words: Namespace, out: Output) -> int:
     }
     options = GroupOptions(**given)
     pack = load_pack(words.pack)
-    with _opened(words.project) as project:
+    with opened(words.project) as project:
         result = out.drive(suggest(project, pack, options))
     text = (
         f"{result['done']} words in {duration(result['seconds'])}: {result['merges']} merges and "
@@ -115,7 +114,7 @@ def group(words: Namespace, out: Output) -> int:
 def suggestions(words: Namespace, out: Output) -> int:
     from annotator.project import queries
 
-    with _opened(words.project) as project, project.read() as db:
+    with opened(words.project) as project, project.read() as db:
         found = queries.suggestions(db)[: words.top]
     rows = [
         (
@@ -164,7 +163,7 @@ def replies(words: Namespace, out: Output) -> int:
 
     from annotator.project import queries
 
-    with _opened(words.project) as project, project.read() as db:
+    with opened(words.project) as project, project.read() as db:
         image = None if words.image is None else queries.find_image(db, words.image).id
         stored = queries.replies(db, image_id=image, failed=words.unreadable)
         found = list(islice(stored, words.top))
@@ -209,12 +208,6 @@ def _suggestion_row(one: Suggestion) -> dict[str, Any]:
         "reason": one.reason,
         "images": one.images,
     }
-
-
-def _opened(path: Path) -> Project:
-    from annotator.project.project import Project
-
-    return Project.open(path)
 
 
 COMMANDS = {

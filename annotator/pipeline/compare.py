@@ -92,18 +92,12 @@ def _scores(
         for image_id, of_image in groupby(rows, key=attrgetter("image_id")):
             group = list(of_image)
             looks = looks_of(by_id[group[0].run_id])
-            samples = looks.samples if looks.talks or any(one.sample for one in group) else 1
-            said = [
-                scoring.Said(root, one.crop, one.sample, one.probability)
-                for one in group
-                if (root := word_of.of(one.label_id, image_id)) is not None
+            every = [
+                scoring.Said(one.label_id, one.crop, one.sample, one.probability) for one in group
             ]
-            yield scoring.image_scores(
-                said,
-                looks.crops * samples,
-                how=options.combine,
-                filter=options.filter,
-                threshold=options.threshold,
-                percentile=options.threshold,
-                by=options.rank,
-            )
+            said = [
+                one._replace(key=root)
+                for one in every
+                if (root := word_of.of(one.key, image_id)) is not None
+            ]
+            yield options.scores(said, looks.count(every))

@@ -111,16 +111,8 @@ class Stored:
                 # A classifier answers once, however many samples it was asked for.
                 more = asked.talks or any(row.sample for row in group)
                 samples = int(run.params.get("samples", 1)) if more else 1
-                found = scoring.image_scores(
-                    self._said(group, run, options.combine),
-                    len(crops) * samples,
-                    how=options.combine,
-                    filter=options.filter,
-                    threshold=options.threshold,
-                    percentile=options.threshold,
-                    by=options.rank,
-                )
-                yield paths[image_id], found
+                said = self._said(group, run, options.combine)
+                yield paths[image_id], options.scores(said, len(crops) * samples)
 
     def _said(
         self, rows: Sequence[TokensOf], run: Run, how: Combine

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+from annotator.core import scoring
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import (
     COMBINES,
@@ -21,6 +22,8 @@ from annotator.core.records import (
     Ranking,
     Strategy,
 )
+
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,18 @@ class VocabularyOptions:
         _choice("ranking", self.rank, RANKINGS)
         if not 0.0 <= self.threshold <= 1.0:
             raise AnnotatorError(f"The threshold {self.threshold} is not between 0 and 1.")
+
+    def scores(self, said: Iterable[scoring.Said[K]], looks: int) -> list[scoring.Scored[K]]:
+        """What one image shows by these options, see ``scoring.image_scores``."""
+        return scoring.image_scores(
+            said,
+            looks,
+            how=self.combine,
+            filter=self.filter,
+            threshold=self.threshold,
+            percentile=self.threshold,
+            by=self.rank,
+        )
 
 
 #: Answers for one crop; each is a pass of a model, and far fewer settle what it says.

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from annotator.backends.protocols import TextEmbedder
 from annotator.core import scoring
@@ -134,6 +135,13 @@ class _Looks:
     samples: int
     talks: bool = False
 
+    def count(self, said: Iterable[scoring.Said[Any]]) -> int:
+        """How often an image was looked at of which this was said. A classifier answers once,
+        however many samples it was asked for; a reply that could not be read is a look at the
+        image all the same."""
+        sampled = self.talks or any(one.sample for one in said)
+        return self.crops * (self.samples if sampled else 1)
+
 
 class Grouper:
     """Turns the stored proposals of some images into their tags; knows the labels it has met.
@@ -175,19 +183,8 @@ class Grouper:
     def _score(
         self, db: sqlite3.Connection, image_id: int, run: int, said: list[scoring.Said[int]]
     ) -> Iterator[store.TagRow]:
-        looks = self._looks_of(db, run)
-        # A classifier answers once, however many samples it was asked for; a reply that could
-        # not be read is a look at the image all the same.
-        samples = looks.samples if looks.talks or any(one.sample for one in said) else 1
-        found = scoring.image_scores(
-            said,
-            looks.crops * samples,
-            how=self.options.combine,
-            filter=self.options.filter,
-            threshold=self.options.threshold,
-            percentile=self.options.threshold,
-            by=self.options.rank,
-        )
+        looks = self._looks_of(db, run).count(said)
+        found = self.options.scores(said, looks)
         for scored in found:
             self.dropped += not scored.kept
             yield store.TagRow(

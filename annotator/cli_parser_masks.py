@@ -1,0 +1,1 @@
+"""The words of the commands that look into the pixels."""

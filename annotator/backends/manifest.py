@@ -112,15 +112,41 @@ class Manifest:
 
 
 def read(path: Path, known: Mapping[str, Path] | None = None) -> Manifest:
-    """The manifest at ``path``. ``known``: name -> path of the manifests that it may extend: it
-    takes their roles and replaces those it names itself. Raises AnnotatorError that names the
-    file and what to correct."""
-    return _read(path, known or {}, ())
+    """The manifest at ``path``. ``known``: name -> path of the manifests that it may extend, one
+    or several: it takes their roles and replaces those it names itself. Where several have a
+    role, the one that names it itself wins over those that take it from another, and of equals
+    the last. Raises AnnotatorError that names the file and what to correct."""
+    return _read(path, known or {}, ())[0]
 
 
-def _read(path: Path, known: Mapping[str, Path], below: tuple[Path, ...]) -> Manifest:
+def _read(
+    path: Path, known: Mapping[str, Path], below: tuple[Path, ...]
+) -> tuple[Manifest, dict[str, int]]:
+    """The manifest, and role -> how many manifests away it is named."""
+    data = _table(path)
+    specs: dict[str, RoleSpec] = {}
+    away: dict[str, int] = {}
+    for base in _bases(path, data, known):
+        if known[base] in (path, *below):
+            raise AnnotatorError(f"The pack manifest {path} extends itself: correct it.")
+        other, far = _read(known[base], known, (*below, path))
+        for role, spec in other.roles.items():
+            if role not in away or far[role] + 1 <= away[role]:
+                specs[role], away[role] = spec, far[role] + 1
+    roles = data.get("roles", {})
+    if not isinstance(roles, dict) or not (roles or specs):
+        raise AnnotatorError(f"The pack manifest {path} has no [roles.…] section: add one.")
+    for role, facts in roles.items():
+        specs[role], away[role] = _role(path, role, facts), 0
+    name = str(data.get("name", path.stem))
+    ordered = {role: specs[role] for role in ROLES if role in specs}
+    title, description = str(data.get("title", name)), str(data.get("description", ""))
+    return Manifest(name, title, description, path, ordered), away
+
+
+def _table(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise AnnotatorError(
             f"The pack manifest {path} cannot be read ({error.strerror}): check the path."
@@ -129,26 +155,18 @@ def _read(path: Path, known: Mapping[str, Path], below: tuple[Path, ...]) -> Man
         raise AnnotatorError(
             f"The pack manifest {path} is not valid TOML ({error}): correct it."
         ) from error
-    base = data.get("extends")
-    specs: dict[str, RoleSpec] = {}
-    if base is not None:
-        if base not in known:
+
+
+def _bases(path: Path, data: Mapping[str, Any], known: Mapping[str, Path]) -> list[str]:
+    found = data.get("extends", [])
+    names = [found] if isinstance(found, str) else found
+    for name in names if isinstance(names, list) else [names]:
+        if not isinstance(name, str) or name not in known:
             raise AnnotatorError(
-                f"The pack manifest {path} extends {base}, which is no pack that is there: name "
+                f"The pack manifest {path} extends {name}, which is no pack that is there: name "
                 f"one of {', '.join(known) or 'none'}."
             )
-        if known[base] in (path, *below):
-            raise AnnotatorError(f"The pack manifest {path} extends itself: correct it.")
-        specs.update(_read(known[base], known, (*below, path)).roles)
-    roles = data.get("roles")
-    if not isinstance(roles, dict) or not roles:
-        raise AnnotatorError(f"The pack manifest {path} has no [roles.…] section: add one.")
-    specs.update({role: _role(path, role, facts) for role, facts in roles.items()})
-    name = str(data.get("name", path.stem))
-    ordered = {role: specs[role] for role in ROLES if role in specs}
-    return Manifest(
-        name, str(data.get("title", name)), str(data.get("description", "")), path, ordered
-    )
+    return list(names)
 
 
 def _role(path: Path, role: str, facts: Any) -> RoleSpec:

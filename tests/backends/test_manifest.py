@@ -200,3 +200,35 @@ folder = "base"
     assert tuned.id.startswith(plain.id + "+")
     (tmp_path / "lora" / "adapter_config.json").write_text("{} ")
     assert manifest.read(tmp_path / "tuned.toml").roles["grounder"].id != tuned.id
+
+
+def test_a_pack_can_be_put_together_from_others(tmp_path: Path) -> None:
+    """Each role comes from the pack that names it itself, whatever the order."""
+
+    def role(name: str, model: str) -> str:
+        facts = f'kind = "pamr"\nmodel = "{model}"\nlicence = "MIT"\nsize_bytes = 0\nmemory_mb = 1'
+        return f"[roles.{name}]\n{facts}\n"
+
+    def write(name: str, text: str) -> None:
+        (tmp_path / f"{name}.toml").write_text(text)
+
+    write("base", role("refiner", "old cut") + role("grounder", "old eye"))
+    write("cut", 'extends = "base"\n' + role("refiner", "new cut"))
+    write("eye", 'extends = "base"\n' + role("grounder", "new eye"))
+    write("both", 'extends = ["cut", "eye"]\n')
+    write("turned", 'extends = ["eye", "cut"]\n')
+    write("own", 'extends = ["cut", "eye"]\n' + role("refiner", "own cut"))
+    write("round", 'extends = ["cut", "round"]\n')
+    write("odd", 'extends = ["cut", 3]\n')
+    known = {path.stem: path for path in tmp_path.glob("*.toml")}
+
+    def models(name: str) -> dict[str, str]:
+        found = manifest.read(known[name], known).roles
+        return {one: spec.model for one, spec in found.items()}
+
+    assert models("both") == models("turned") == {"grounder": "new eye", "refiner": "new cut"}
+    assert models("own") == {"grounder": "new eye", "refiner": "own cut"}
+    with pytest.raises(AnnotatorError, match="extends itself"):
+        models("round")
+    with pytest.raises(AnnotatorError, match="extends 3, which is no pack"):
+        models("odd")

@@ -1,0 +1,20 @@
+"""The largest gap in numpy, for evaluation, and in torch, for training, are one rule."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from annotator.backends import ttd_losses
+from annotator.core import tag_scores
+
+
+@given(arrays(np.float32, st.integers(1, 12), elements=st.floats(-1, 1, width=16)))
+def test_both_keep_the_same_tags(scores) -> None:
+    padded = torch.from_numpy(np.append(scores, np.float32(2.0)))[None]
+    valid = torch.arange(len(scores) + 1)[None] < len(scores)
+    found = ttd_losses.largest_gap(padded, valid)[0, :-1]
+    assert found.tolist() == tag_scores.select(scores).tolist()

@@ -1,0 +1,322 @@
+"""From a heat map to what a Refiner is asked: one Instance for each thing that a tag names.
+
+Instances are found by the persistence of peaks (the merge tree of the map's superlevel sets;
+Edelsbrunner, Letscher & Zomorodian 2002). Heights are counted from the threshold: 0 there, 1 at
+the highest pixel. A peak of height p meets a higher one at a saddle of height s, and is a thing
+of its own when the saddle lies at least ``prominence`` of its height below it: (p - s) / p. Parts
+of the thresholded mask that do not touch have s = 0, and so are always separate; inside one part
+only a deep valley separates. Stuff (sky, road), whose map is one uneven plateau, stays whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int32]
+#: (x, y, inside) in pixels.
+Point = tuple[float, float, bool]
+#: (left, top, right, bottom) in pixels; right and bottom are just outside.
+Box = tuple[float, float, float, float]
+
+#: Longest side at which peaks are looked for, in pixels: heat maps are far coarser than images.
+WORKING_EDGE = 128
+#: How deep a valley must be, as a share of the lower peak's height, to lie between two things.
+PROMINENCE = 0.75
+#: A thing smaller than this share of the largest one, or whose peak is lower than this share of
+#: the highest one, is a crumb of the threshold.
+SMALLEST, FAINTEST = 0.04, 0.15
+#: Most things of one tag.
+MOST = 12
+#: Peaks of one thing: as high as this share of its highest.
+HIGH = 0.6
+#: Valleys: as unlikely as this.
+LOW = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One thing of a tag.
+
+    ``box`` around its pixels above the threshold. ``points``: inside at its peaks, the highest
+    first; outside at valleys in and near the box and at the peaks of other things. ``soft``
+    float32[H, W] in [0, 1], how likely each pixel is: 0.5 at the threshold, 1 at its own peak, 0
+    at the lowest similarity; at most 0.5 where another thing is. ``peak``: its highest similarity.
+    """
+
+    box: Box
+    points: tuple[Point, ...]
+    soft: Floats
+    peak: float
+
+    @property
+    def mask(self) -> Bools:
+        """bool[H, W]: its pixels above the threshold."""
+        found: Bools = self.soft > 0.5
+        return found
+
+
+def instances(
+    heat: Floats,
+    threshold: float,
+    *,
+    prominence: float = PROMINENCE,
+    smallest: float = SMALLEST,
+    split: bool = True,
+    positive: int = 3,
+    negative: int = 4,
+) -> tuple[Instance, ...]:
+    """The things in a heat map, the highest peak first; none where nothing is above the threshold.
+
+    ``heat`` float32[H, W], raw cosines at the image's size. ``prominence`` in (0, 1]: see above; 1
+    separates only what does not touch. ``smallest``: share of the largest thing's area below which
+    one is dropped. ``split`` False: one Instance of all that is above the threshold, without parts
+    smaller than ``smallest``. At most ``positive`` and ``negative`` points each.
+    """
+    if not 0.0 < prominence <= 1.0:
+        raise ValueError(f"a prominence of {prominence} is not in (0, 1]")
+    above = heat > threshold
+    if not above.any():
+        return ()
+    small = _working(heat)
+    if not (small > threshold).any():
+        # A thing so thin that it is lost at working size: what is there is one.
+        small = np.where(_working(above.astype(np.float32)) > 0, heat.max(), small)
+    labels = _basins(small, threshold, prominence if split else 1.0)
+    labels = _large(labels, small, threshold, smallest)
+    if not split:
+        labels = np.minimum(labels, 1)
+    whole, near = _enlarged(labels, small > threshold, above)
+    found = []
+    for label in range(1, int(labels.max()) + 1):
+        own = whole == label
+        if not own.any():
+            continue
+        peak = float(heat[own].max())
+        soft = soft_mask(heat, threshold, peak)
+        other = (near != label) | (above & ~own)
+        soft[other] = np.minimum(soft, 1.0 - soft)[other]
+        found.append((own, peak, soft))
+    found.sort(key=lambda one: -one[1])
+    tops = [_peaks(heat, own, threshold, positive) for own, _, _ in found]
+    result = []
+    for i, (own, peak, soft) in enumerate(found):
+        box = _box(own)
+        rivals = [top[0] for j, top in enumerate(tops) if j != i]
+        outside = _near(rivals, box, negative // 2)
+        outside += _valleys(soft, box, negative - len(outside))
+        points = [(x, y, True) for x, y in tops[i]] + [(x, y, False) for x, y in outside]
+        result.append(Instance(box, tuple(points), soft, peak))
+    return tuple(result)
+
+
+def soft_mask(heat: Floats, threshold: float, peak: float | None = None) -> Floats:
+    """How likely each pixel is, for a Refiner: 0 at the lowest similarity, 0.5 at the threshold,
+    1 at ``peak`` (by default the highest) and above, straight between. float32[H, W] in [0, 1];
+    where the threshold is not between them only what is above it is 1, the rest 0."""
+    low, high = float(heat.min()), float(heat.max()) if peak is None else peak
+    if not low < threshold < high:
+        return (heat > threshold).astype(np.float32)
+    return np.interp(heat, [low, threshold, high], [0.0, 0.5, 1.0]).astype(np.float32)
+
+
+def _working(values: Floats) -> Floats:
+    height, width = values.shape
+    scale = min(1.0, WORKING_EDGE / max(height, width))
+    if scale == 1.0:
+        return values
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32).reshape(size[1], size[0])
+
+
+def _basins(heat: Floats, threshold: float, prominence: float) -> Ints:
+    """int32[h, w]: the thing each pixel above the threshold belongs to, from 1; else 0.
+
+    Pixels are taken from the highest to the lowest. One without taken neighbours is a new peak; one
+    with neighbours of several things lies on their saddle, where those that do not stand out
+    enough become part of the highest.
+    """
+    h, w = heat.shape
+    flat = heat.ravel()
+    order = np.flatnonzero(flat > threshold)
+    order = order[np.argsort(-flat[order], kind="stable")]
+    top = float(flat[order[0]]) - threshold
+    heights = ((flat.astype(np.float64) - threshold) / top).tolist()
+    of = [0] * (h * w)
+    peaks, parent = [0.0], [0]
+
+    def root(label: int) -> int:
+        while parent[label] != label:
+            parent[label] = parent[parent[label]]
+            label = parent[label]
+        return label
+
+    for at in order.tolist():
+        row, column = divmod(at, w)
+        height = heights[at]
+        steepest, best = 0, -1.0
+        around: set[int] = set()
+        for y in range(max(row - 1, 0), min(row + 2, h)):
+            for x in range(max(column - 1, 0), min(column + 2, w)):
+                label = of[y * w + x]
+                if label:
+                    label = root(label)
+                    around.add(label)
+                    if heights[y * w + x] > best:
+                        best, steepest = heights[y * w + x], label
+        if not around:
+            peaks.append(height)
+            parent.append(len(parent))
+            of[at] = len(parent) - 1
+            continue
+        if len(around) > 1:
+            highest = max(around, key=lambda label: (peaks[label], -label))
+            for label in around - {highest}:
+                if peaks[label] - height < prominence * peaks[label]:
+                    parent[label] = highest
+        of[at] = root(steepest)
+    numbers = np.array([root(label) for label in range(len(parent))], np.int32)
+    _, compact = np.unique(np.concatenate([[0], numbers[of]]), return_inverse=True)
+    return np.asarray(compact[1:].reshape(h, w), np.int32)
+
+
+def _large(labels: Ints, heat: Floats, threshold: float, smallest: float) -> Ints:
+    """Without things that are small or faint beside the others, the rest numbered anew from 1,
+    the highest peak first."""
+    count = int(labels.max())
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    heights = np.zeros(count + 1)
+    np.maximum.at(heights, labels.ravel(), heat.ravel().astype(np.float64) - threshold)
+    areas[0], heights[0] = 0, 0.0
+    kept = (areas >= smallest * areas.max()) & (heights >= FAINTEST * heights.max())
+    kept[0] = False
+    chosen = sorted(np.flatnonzero(kept), key=lambda label: -heights[label])[:MOST]
+    numbers = np.zeros(count + 1, np.int32)
+    numbers[chosen] = np.arange(1, len(chosen) + 1)
+    return np.asarray(numbers[labels], np.int32)
+
+
+def _enlarged(labels: Ints, small_above: Bools, above: Bools) -> tuple[Ints, Ints]:
+    """(of each pixel above the threshold its thing, 0 for a dropped one's; the nearest thing of
+    every pixel), both int32[H, W] at the image's size."""
+    height, width = above.shape
+    near = _nearest(labels, labels > 0)
+    # A dropped part keeps the pixels around it, so that it does not come back as a neighbour's.
+    belongs = _nearest(labels, small_above) if (small_above & (labels == 0)).any() else near
+    size = (width, height)
+    large = [cv2.resize(one, size, interpolation=cv2.INTER_NEAREST) for one in (belongs, near)]
+    whole, nearest = (one.reshape(height, width) for one in large)
+    return np.where(above, whole, 0).astype(np.int32), np.asarray(nearest, np.int32)
+
+
+def _nearest(labels: Ints, there: Bools) -> Ints:
+    """The label of the nearest pixel that is ``there``."""
+    _, indices = cv2.distanceTransformWithLabels(
+        (~there).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of = np.zeros(int(indices.max()) + 1, np.int32)
+    of[indices[there]] = labels[there]
+    return np.asarray(of[indices], np.int32)
+
+
+def _box(mask: Bools) -> Box:
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return float(left), float(top), float(left + width), float(top + height)
+
+
+def _peaks(heat: Floats, own: Bools, threshold: float, count: int) -> list[tuple[float, float]]:
+    """(x, y) of the highest places, far from each other; at least one. Of a plateau, the middle."""
+    left, top, right, bottom = (int(v) for v in _box(own))
+    part, inside = heat[top:bottom, left:right], own[top:bottom, left:right]
+    size = _size(part.shape)
+    values = cv2.resize(np.where(inside, part, threshold), size, interpolation=cv2.INTER_AREA)
+    depth = cv2.distanceTransform(np.pad(inside.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    depth = cv2.resize(depth, size, interpolation=cv2.INTER_AREA)
+    values, depth = values.reshape(size[1], size[0]), depth.reshape(size[1], size[0])
+    height = np.clip((values - threshold) / max(float(part[inside].max()) - threshold, 1e-9), 0, 1)
+    # A little deeper inside counts as much as a hair higher: an edge is no place to point at.
+    value = height + 0.05 * depth / max(float(depth.max()), 1e-9)
+    local = value >= cv2.dilate(value, np.ones((3, 3), np.uint8))
+    places = _apart(value, local & (height >= HIGH), count, 0.25)
+    found = [_inside(place, size, (left, top, right, bottom), own, heat) for place in places]
+    if not found:
+        row, column = np.unravel_index(int(np.argmax(np.where(own, heat, -np.inf))), own.shape)
+        found = [(float(column), float(row))]
+    return list(dict.fromkeys(found))
+
+
+def _inside(
+    place: tuple[int, int],
+    size: tuple[int, int],
+    window: tuple[int, int, int, int],
+    own: Bools,
+    heat: Floats,
+) -> tuple[float, float]:
+    """(x, y) of a place of the working window in the image: the highest own pixel in its cell."""
+    left, top, right, bottom = window
+    x0 = left + place[0] * (right - left) // size[0]
+    y0 = top + place[1] * (bottom - top) // size[1]
+    x1 = max(x0 + 1, left + (place[0] + 1) * (right - left) // size[0])
+    y1 = max(y0 + 1, top + (place[1] + 1) * (bottom - top) // size[1])
+    cell = np.where(own[y0:y1, x0:x1], heat[y0:y1, x0:x1], -np.inf)
+    middle = cell[cell.shape[0] // 2, cell.shape[1] // 2]
+    if middle == cell.max():
+        return float(x0 + cell.shape[1] // 2), float(y0 + cell.shape[0] // 2)
+    row, column = np.unravel_index(int(np.argmax(cell)), cell.shape)
+    return float(x0 + column), float(y0 + row)
+
+
+def _valleys(soft: Floats, box: Box, count: int) -> list[tuple[float, float]]:
+    """(x, y) of the least likely places in the box and a tenth of it around, far from each
+    other."""
+    height, width = soft.shape
+    margin_x, margin_y = 0.1 * (box[2] - box[0]) + 2, 0.1 * (box[3] - box[1]) + 2
+    left, right = max(0, int(box[0] - margin_x)), min(width, int(box[2] + margin_x))
+    top, bottom = max(0, int(box[1] - margin_y)), min(height, int(box[3] + margin_y))
+    part = soft[top:bottom, left:right]
+    size = _size(part.shape)
+    values = cv2.resize(part, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0])
+    depth = 1.0 - values
+    local = depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8))
+    found = []
+    for x, y in _apart(depth, local & (values <= LOW), count, 0.25):
+        at = left + int((x + 0.5) * (right - left) / size[0])
+        below = top + int((y + 0.5) * (bottom - top) / size[1])
+        if soft[below, at] < 0.5:
+            found.append((float(at), float(below)))
+    return found
+
+
+def _near(places: Iterable[tuple[float, float]], box: Box, count: int) -> list[tuple[float, float]]:
+    """The ``count`` of the places that are nearest to the middle of the box."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return sorted(places, key=lambda p: (p[0] - x) ** 2 + (p[1] - y) ** 2)[:count]
+
+
+def _apart(value: Floats, allowed: Bools, count: int, share: float) -> list[tuple[int, int]]:
+    """(x, y) of up to ``count`` allowed places, the greatest value first, ``share`` of the
+    diagonal from each other."""
+    rows, columns = np.nonzero(allowed)
+    order = np.argsort(-value[rows, columns], kind="stable")
+    least = share * float(np.hypot(*value.shape))
+    found: list[tuple[int, int]] = []
+    for i in order.tolist():
+        x, y = int(columns[i]), int(rows[i])
+        if all(np.hypot(x - a, y - b) >= least for a, b in found):
+            found.append((x, y))
+            if len(found) == count:
+                break
+    return found
+
+
+def _size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(width, height) of at most WORKING_EDGE / 2 for a window of an image."""
+    scale = min(1.0, WORKING_EDGE / 2 / max(shape))
+    return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))

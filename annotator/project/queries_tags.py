@@ -206,7 +206,7 @@ _REGIONS = (
     "g.counts, g.x, g.y, g.w, g.h, g.area, g.score, g.threshold, g.source, v.verdict, "
     "(SELECT group_concat(t.verdict) FROM tag_decisions t "
     "LEFT JOIN synset_decisions td ON td.synset_id = t.synset_id "
-    "WHERE t.image_id = g.image_id AND coalesce(td.root, t.synset_id) = s.id) "
+    "WHERE t.image_id = g.image_id AND coalesce(td.root, t.synset_id) = s.id), g.prompt "
     "FROM regions g JOIN images i ON i.id = g.image_id "
     "LEFT JOIN synset_decisions d ON d.synset_id = g.synset_id "
     "JOIN synsets s ON s.id = coalesce(d.root, g.synset_id) "
@@ -222,7 +222,7 @@ def _region(row: tuple[Any, ...]) -> Region:
         verdict = "rejected"
     rle, box = Rle(row[5], row[6], row[7]), (row[8], row[9], row[10], row[11])
     values = [*row[:5], rle, box, *row[12:15], verdict, row[15]]
-    return Region(*values)
+    return Region(*values, prompt=json.loads(row[18]) if row[18] != "{}" else {})
 
 
 def region(db: sqlite3.Connection, id: int) -> Region:

@@ -103,3 +103,31 @@ def test_masks_follow_the_word_and_the_tag(made, machine) -> None:
     history.undo(made.project)
     with made.project.read() as db:
         assert [region.id for region in queries.all_regions(db)] == machine
+
+
+def test_a_correction_takes_the_place_of_a_mask(made, machine, digest) -> None:
+    before = digest(made.project)
+    mask = np.zeros((6, 8), bool)
+    mask[1:4, 2:5] = True
+    new = regions.replace(
+        made.project, machine[0], masks.encode(mask), {"points": [[3.0, 2.0, False]]}
+    )
+    with made.project.read() as db:
+        old, found = queries.region(db, machine[0]), queries.region(db, new)
+    assert (old.verdict, old.area, old.source) == ("rejected", 15, "machine")
+    assert (found.synset, found.verdict, found.source) == ("sofa", "accepted", "person")
+    assert (found.area, found.bbox, found.threshold) == (9, (2, 1, 3, 3), 0.2)
+    assert found.prompt == {"points": [[3.0, 2.0, False]], "replaces": machine[0]}
+    assert history.undo(made.project).label == "Correct mask of sofa on one.jpg"
+    assert digest(made.project) == before
+    history.redo(made.project)
+    assert verdicts(made, made.sofa) == [("sofa", "rejected"), ("sofa", "accepted")]
+
+
+def test_an_empty_correction_is_refused_and_changes_nothing(made, machine, digest) -> None:
+    before = digest(made.project)
+    with pytest.raises(AnnotatorError, match="The mask of sofa on one.jpg is empty"):
+        regions.replace(made.project, machine[0], masks.encode(np.zeros((6, 8), bool)))
+    with pytest.raises(AnnotatorError, match="4x4 pixels and one.jpg is 8x6"):
+        regions.replace(made.project, machine[0], masks.encode(np.ones((4, 4), bool)))
+    assert digest(made.project) == before

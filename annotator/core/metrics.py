@@ -25,6 +25,16 @@ class Curve:
     area: float
 
 
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """How well a yes or no for every tag is: all in [0, 1]."""
+
+    precision: float
+    recall: float
+    f1: float
+    accuracy: float
+
+
 def precision_recall_at_k(
     ranked: Sequence[Hashable],
     classes: Sequence[Collection[Hashable]],
@@ -192,6 +202,32 @@ def mean_average_precision(
     if not parts:
         raise ValueError("mean average precision is undefined where nothing is true")
     return math.fsum(parts) / len(parts)
+
+
+def tag_selection(groups: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> Selected:
+    """Precision, recall, F1 and accuracy of TTD, table 2, of groups of (truth, selected), bool[n]
+    each: a group is a text with its words.
+
+    Micro: the tags of all texts are one heap, as the paper words it, "the fraction of accurately
+    identified positive tags among all predicted as positive". The precision of selecting nothing
+    is 0. Raises ValueError when no tag is true, or lengths differ.
+    """
+    import numpy as np
+
+    hit = chosen = true = right = every = 0
+    for truth, selected in groups:
+        wanted, found = np.asarray(truth, dtype=bool), np.asarray(selected, dtype=bool)
+        if wanted.shape != found.shape or wanted.ndim != 1:
+            raise ValueError("a selection needs one answer for each tag")
+        hit += int(np.count_nonzero(wanted & found))
+        chosen += int(np.count_nonzero(found))
+        true += int(np.count_nonzero(wanted))
+        right += int(np.count_nonzero(wanted == found))
+        every += len(wanted)
+    if not true:
+        raise ValueError("precision and recall are undefined where nothing is true")
+    precision = hit / chosen if chosen else 0.0
+    return Selected(precision, hit / true, 2 * hit / (chosen + true), right / every)
 
 
 def iou(a: NDArray[Any], b: NDArray[Any]) -> float:

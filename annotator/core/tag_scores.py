@@ -144,4 +144,5 @@ def _flat(cells: NDArray[Any], vectors: NDArray[Any]) -> Floats:
         )
     if vectors.ndim != 2 or vectors.shape[1] != cells.shape[2]:
         raise ValueError(f"tags of the shape {vectors.shape} for pixels of {cells.shape}")
-    return np.asarray(cells, np.float32).reshape(-1, cells.shape[2])
+    flat: Floats = np.asarray(cells, np.float32).reshape(-1, cells.shape[2])
+    return flat

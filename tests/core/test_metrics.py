@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from annotator.core.metrics import (
+    Selected,
     auc_pr,
     auc_pr_at_k,
     average_precision,
@@ -18,6 +19,7 @@ from annotator.core.metrics import (
     mean_average_precision,
     precision_recall_at_k,
     precision_recall_curve,
+    tag_selection,
 )
 
 CLASSES = [("sofa", "couch"), ("cat",), ("car", "auto", "automobile"), ("tree",)]
@@ -199,3 +201,20 @@ def test_iou_by_hand():
     assert iou(a & False, b & False) == 0
     with pytest.raises(ValueError, match="cannot be compared"):
         iou(a, b.T)
+
+
+def test_tag_selection_is_counted_over_the_tags_of_all_texts():
+    one = (np.array([True, True, False]), np.array([True, False, False]))
+    other = (np.array([True, False, False, False]), np.array([True, True, False, False]))
+    # 2 of 3 chosen are right, 2 of 3 true ones were chosen, 5 of 7 answers are right. A mean over
+    # the texts would give a precision of 3/4.
+    found = tag_selection([one, other])
+    assert found == Selected(
+        pytest.approx(2 / 3), pytest.approx(2 / 3), pytest.approx(2 / 3), pytest.approx(5 / 7)
+    )
+    none = tag_selection([(np.array([True]), np.array([False]))])
+    assert none == Selected(0.0, 0.0, 0.0, 0.0)
+    with pytest.raises(ValueError, match="nothing is true"):
+        tag_selection([(np.array([False]), np.array([True]))])
+    with pytest.raises(ValueError, match="one answer"):
+        tag_selection([(np.array([True]), np.array([True, False]))])

@@ -197,24 +197,42 @@ def _naflex(batch: torch.Tensor, patch: int) -> tuple[torch.Tensor, torch.Tensor
     return cut.reshape(b, rows * columns, -1), shapes
 
 
-def load(spec: RoleSpec) -> Dense:
+def load(spec: RoleSpec, *, dtype: str = "", on: str | None = None) -> Dense:
     """The model of a manifest's ``folder``, with the LoRA of its ``adapter`` if it has one, on
-    the device. Weights are ``options.dtype``: by default float16 on a GPU, float32 on the CPU.
-    Raises AnnotatorError that names the folder and what to do."""
+    the device or ``on`` another. Its weights are ``dtype``, or else what the manifest's options
+    say, or else float16 on a GPU and float32 on the CPU; train with "float32". Raises
+    AnnotatorError that names the folder and what to do, OutOfMemory where that is the reason."""
     if spec.folder is None:
         raise AnnotatorError(f"The {spec.role} {spec.model} needs a folder key in its manifest.")
-    return load_folder(spec.folder.check(), dtype=str(spec.options.get("dtype", "")))
+    adapter = spec.adapter.check() if spec.adapter is not None else None
+    wanted = dtype or str(spec.options.get("dtype", ""))
+    keep = bool(spec.options.get("keep_adapter", False))
+    return load_folder(spec.folder.check(), adapter, dtype=wanted, on=on, keep=keep)
 
 
-def load_folder(folder: Path, *, dtype: str = "") -> Dense:
-    """The model in a folder, as ``load``."""
+def load_folder(
+    folder: Path,
+    adapter: Path | None = None,
+    *,
+    dtype: str = "",
+    on: str | None = None,
+    keep: bool = False,
+) -> Dense:
+    """The model in a folder, with the LoRA in another, as ``load``; ``keep``: not merged."""
+    from annotator.backends import clip_lora
     from annotator.backends.device import device
 
     transformers = pretrained.library()
     config = pretrained.config_of(folder)
     _check(folder, config)
-    precise = dtype or ("float32" if device() == "cpu" else "float16")
-    model = pretrained.weights(transformers.AutoModel, folder, config, precise)
+    on = on or device()
+    precise = dtype or ("float32" if on == "cpu" else "float16")
+    # A LoRA is added in full precision, so that merging it loses nothing.
+    first = "float32" if adapter else precise
+    model = pretrained.weights(transformers.AutoModel, folder, config, first, on)
+    if adapter is not None:
+        model = clip_lora.apply(model, adapter, keep=keep)
+        model = pretrained.to_device(model.to(pretrained.torch_dtype(precise)), folder.name, on)
     tokenizer = pretrained.part(
         folder, lambda: transformers.AutoTokenizer.from_pretrained(folder, **pretrained.LOCAL)
     )

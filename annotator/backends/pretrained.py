@@ -22,6 +22,10 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _quiet_lock = threading.Lock()
 
 
+class OutOfMemory(AnnotatorError):
+    """A model does not fit into the memory of the GPU, or of the computer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Options of an adapter in a manifest. ``dtype``: of the weights, "" for what suits the
@@ -102,10 +106,10 @@ def check_weights(folder: Path) -> None:
     raise fault(folder, "there is no safetensors file with weights in it")
 
 
-def weights(loader: Any, folder: Path, config: Any, dtype: str) -> Any:
+def weights(loader: Any, folder: Path, config: Any, dtype: str, on: str | None = None) -> Any:
     """The model that ``loader`` (a class with ``from_pretrained``) reads from a folder, on the
-    device, ready to generate. Raises AnnotatorError when a weight is missing, of another shape
-    or unreadable, or when the memory does not suffice."""
+    device (or ``on`` another), ready to generate. Raises AnnotatorError when a weight is missing,
+    of another shape or unreadable; OutOfMemory when the memory does not suffice."""
 
     def load() -> Any:
         model, info = loader.from_pretrained(
@@ -119,15 +123,16 @@ def weights(loader: Any, folder: Path, config: Any, dtype: str) -> Any:
         if info["missing_keys"]:
             # The library would fill them with random numbers, and only warn.
             raise fault(folder, f"{len(info['missing_keys'])} of its weights are missing")
-        return to_device(model, folder.name)
+        return to_device(model, folder.name, on)
 
     return part(folder, load)
 
 
-def to_device(model: Any, name: str) -> Any:
-    """The model on the device, for inference. Raises AnnotatorError when it does not fit."""
+def to_device(model: Any, name: str, on: str | None = None) -> Any:
+    """The model on the device (or ``on`` another), for inference. Raises OutOfMemory when it does
+    not fit."""
     try:
-        model = model.to(device())
+        model = model.to(on or device())
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -155,8 +160,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def out_of_memory(name: str) -> AnnotatorError:
-    return AnnotatorError(
+def out_of_memory(name: str) -> OutOfMemory:
+    return OutOfMemory(
         f"The model {name} needs more GPU memory: choose a smaller model or ANNOTATOR_DEVICE=cpu."
     )
 

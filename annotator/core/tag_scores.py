@@ -55,8 +55,9 @@ def image_scores(cells: NDArray[Any], vectors: NDArray[Any]) -> Floats:
 def text_scores(text: NDArray[Any], vectors: NDArray[Any]) -> Floats:
     """Equation 7: float32[n] in [-1, 1], the cosine of each tag with the whole text, float[c] of
     unit length."""
-    found = np.asarray(vectors, np.float32) @ np.asarray(text, np.float32)
-    return np.clip(found, -1.0, 1.0).astype(np.float32, copy=False)
+    products = np.asarray(vectors, np.float32) @ np.asarray(text, np.float32)
+    found: Floats = np.clip(products, -1.0, 1.0).astype(np.float32, copy=False)
+    return found
 
 
 def segment_scores(cells: NDArray[Any], vectors: NDArray[Any]) -> Floats:
@@ -132,8 +133,9 @@ def gap_edge(scores: NDArray[Any]) -> float:
 
 def _similarities(cells: NDArray[Any], vectors: NDArray[Any]) -> Floats:
     """float32[h * w, n]."""
-    found = _flat(cells, vectors) @ np.asarray(vectors, np.float32).T
-    return np.clip(found, -1.0, 1.0).astype(np.float32, copy=False)
+    products = _flat(cells, vectors) @ np.asarray(vectors, np.float32).T
+    found: Floats = np.clip(products, -1.0, 1.0).astype(np.float32, copy=False)
+    return found
 
 
 def _flat(cells: NDArray[Any], vectors: NDArray[Any]) -> Floats:

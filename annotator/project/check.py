@@ -19,7 +19,7 @@ def check(project: Project) -> list[str]:
     """Problems as sentences for a person; an empty list means that all is well. Changes nothing."""
     problems: list[str] = []
     with project.read() as db:
-        for look in (_file, _references, _journal, _merges, _tree, _suggestions, _replies, _masks):
+        for look in _LOOKS:
             problems += _first_of(look(db))
         problems += _first_of(_images(db, project.folder))
     return problems
@@ -138,6 +138,15 @@ def _end(start: int, following: Callable[[int], int | None]) -> int | None:
     return start
 
 
+def _pixels(db: sqlite3.Connection) -> Iterator[str]:
+    for run, image in db.execute(
+        "SELECT DISTINCT p.run_id, p.image_id FROM tag_pixels AS p LEFT JOIN run_images AS i "
+        "ON i.run_id = p.run_id AND i.image_id = p.image_id "
+        "WHERE i.run_id IS NULL AND p.run_id IS NOT NULL"
+    ):
+        yield f"Run {run} has looked at the pixels of image {image}, which it has not done."
+
+
 def _masks(db: sqlite3.Connection) -> Iterator[str]:
     from annotator.core import masks
 
@@ -174,3 +183,9 @@ def _images(db: sqlite3.Connection, folder: Path) -> Iterator[str]:
             continue
         if now != size:
             yield f"{path} changed since the last scan: scan the project."
+
+
+_LOOKS: tuple[Callable[[sqlite3.Connection], Iterator[str]], ...] = (
+    *(_file, _references, _journal, _merges, _tree),
+    *(_suggestions, _replies, _pixels, _masks),
+)

@@ -136,16 +136,24 @@ def shown(db: sqlite3.Connection, words: Words, roots: Sequence[int]) -> int:
 @dataclass(frozen=True, slots=True)
 class Reviewed:
     """Images as bits. ``tagged``: a tag passed the filters or was accepted. ``undecided``: one
-    that passed was not decided; ``doubtful``: such a one has a score in the given range."""
+    that passed was not decided; ``doubtful``: such a one has a score in the given range;
+    ``unsupported``: no pixel supports such a one, though its pixels were looked at."""
 
     tagged: int
     undecided: int
     doubtful: int
+    unsupported: int
 
 
-def reviewed(db: sqlite3.Connection, words: Words, doubt: tuple[float, float] | None) -> Reviewed:
+def reviewed(
+    db: sqlite3.Connection,
+    words: Words,
+    doubt: tuple[float, float] | None,
+    *,
+    pixels: bool = False,
+) -> Reviewed:
     """How far each image is reviewed; tags of rejected words do not count. ``doubt``: scores
-    that are doubtful, both ends included; None where nobody asks."""
+    that are doubtful, both ends included; None where nobody asks, as False for ``pixels``."""
     sets = _Sets(db, None)
     between: dict[int, str] = {}
     if doubt is not None:
@@ -155,7 +163,8 @@ def reviewed(db: sqlite3.Connection, words: Words, doubt: tuple[float, float] | 
             doubt,
         )
         between = dict(rows.fetchall())
-    tagged = undecided = doubtful = 0
+    seen = _pixels(db, words) if pixels else {}
+    tagged = undecided = doubtful = unsupported = 0
     for root, members in words.members.items():
         if words.entries[root].verdict == "rejected":
             continue
@@ -163,9 +172,26 @@ def reviewed(db: sqlite3.Connection, words: Words, doubt: tuple[float, float] | 
         tagged |= kept | accepted
         decided = accepted | rejected
         undecided |= kept & ~decided
+        not_seen = supported = 0
         for id in members:
             doubtful |= bits(between.get(id)) & ~decided
-    return Reviewed(tagged, undecided, doubtful & undecided)
+            not_seen |= bits(seen.get((id, 0)))
+            supported |= bits(seen.get((id, 1)))
+        unsupported |= not_seen & ~supported & kept & ~decided
+    return Reviewed(tagged, undecided, doubtful & undecided, unsupported)
+
+
+def _pixels(db: sqlite3.Connection, words: Words) -> dict[tuple[int, int], str]:
+    """(synset, 0) -> images where no pixel supports it; (synset, 1), those where one does, of the
+    merged synsets alone: there one member may speak for another."""
+    merged = [id for members in words.members.values() if len(members) > 1 for id in members]
+    rows = db.execute(
+        "SELECT synset_id, supported, json_group_array(image_id) FROM tag_pixels "
+        "WHERE supported = 0 OR synset_id IN (SELECT value FROM json_each(?)) "
+        "GROUP BY synset_id, supported",
+        (json.dumps(merged),),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 def ids(images: int) -> list[int]:

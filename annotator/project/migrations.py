@@ -222,8 +222,34 @@ def m002_talking(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+_PIXELS = (
+    # What the pixels say of a tag (TTD, eq. 2). Beside the tags and not in them: those are written
+    # anew whenever the vocabulary is, this is what was seen. x and y are fractions of the image.
+    """CREATE TABLE tag_pixels (
+        image_id INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+        synset_id INTEGER NOT NULL REFERENCES synsets (id) ON DELETE CASCADE,
+        score REAL NOT NULL CHECK (score BETWEEN -1 AND 1),
+        x REAL NOT NULL CHECK (x BETWEEN 0 AND 1),
+        y REAL NOT NULL CHECK (y BETWEEN 0 AND 1),
+        supported INTEGER NOT NULL CHECK (supported IN (0, 1)),
+        run_id INTEGER REFERENCES runs (id) ON DELETE SET NULL,
+        PRIMARY KEY (image_id, synset_id)) WITHOUT ROWID""",
+    "CREATE INDEX tag_pixels_synset ON tag_pixels (synset_id, supported, image_id)",
+)
+
+
+def m003_pixels(db: sqlite3.Connection) -> None:
+    """What the pixels say of each tag."""
+    for statement in _PIXELS:
+        db.execute(statement)
+
+
 #: Migration n brings a file of format n - 1 to format n. Append only.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first, m002_talking)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    m001_first,
+    m002_talking,
+    m003_pixels,
+)
 
 
 def latest() -> int:

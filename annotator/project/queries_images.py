@@ -2,8 +2,9 @@
 
 Status of an image: "unreadable"; "no tags" (no tag passed the filters and none was accepted);
 "unreviewed" (some tag that passed the filters is undecided); among those "doubtful" (an
-undecided tag with a score in ``DOUBTFUL``); "reviewed" (everything is decided). Tags of a
-rejected synset do not count, and a missing image is nowhere.
+undecided tag with a score in ``DOUBTFUL``) and "unsupported" (an undecided tag that no pixel
+supports, where the pixels were looked at); "reviewed" (everything is decided). Tags of a rejected
+synset do not count, and a missing image is nowhere.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from annotator.project.words import Words
 
 #: Scores of an undecided tag that make its image doubtful, both ends included.
 DOUBTFUL = (0.2, 0.6)
-STATUSES = ("unreviewed", "doubtful", "reviewed", "no tags", "unreadable")
+STATUSES = ("unreviewed", "doubtful", "unsupported", "reviewed", "no tags", "unreadable")
 IMAGE_COLUMNS = "i.id, i.path, i.bytes, i.hash, i.width, i.height, i.error, i.missing"
 
 
@@ -103,15 +104,17 @@ def listed(db: sqlite3.Connection) -> list[int]:
     return [row[0] for row in rows.fetchall()]
 
 
-def _by_status(db: sqlite3.Connection, words: Words, *, doubtful: bool = True) -> dict[str, int]:
-    """Status -> images as bits; missing ones may be among them. Without ``doubtful`` that one
-    is empty."""
-    found = counts.reviewed(db, words, DOUBTFUL if doubtful else None)
+def _by_status(db: sqlite3.Connection, words: Words, only: str | None = None) -> dict[str, int]:
+    """Status -> images as bits; missing ones may be among them. With ``only`` the others may be
+    empty."""
+    doubt = DOUBTFUL if only in (None, "doubtful") else None
+    found = counts.reviewed(db, words, doubt, pixels=only in (None, "unsupported"))
     unreadable = _select(db, "error IS NOT NULL", ())
     return {
         "unreadable": unreadable,
         "unreviewed": found.undecided & ~unreadable,
         "doubtful": found.doubtful & ~unreadable,
+        "unsupported": found.unsupported & ~unreadable,
         "reviewed": found.tagged & ~found.undecided & ~unreadable,
         "no tags": _select(db, "error IS NULL", ()) & ~found.tagged,
     }
@@ -143,7 +146,7 @@ def image_ids(
     if status == "unreadable":
         fits &= _select(db, "error IS NOT NULL", ())
     elif status:
-        fits &= _by_status(db, words, doubtful=status == "doubtful")[status]
+        fits &= _by_status(db, words, status)[status]
     if synset is not None:
         fits &= counts.shown(db, words, list(words.subtree(words.root(synset))))
     for term in terms:
@@ -154,7 +157,8 @@ def image_ids(
 
 
 def status_counts(db: sqlite3.Connection) -> dict[str, int]:
-    """How many images have each status, and "all". Doubtful ones are unreviewed ones too."""
+    """How many images have each status, and "all". Doubtful ones, and those with a tag that no
+    pixel supports, are unreviewed ones too."""
     there = _select(db, "missing = 0", ())
     found = _by_status(db, Words(db))
     numbers = {status: (found[status] & there).bit_count() for status in STATUSES}

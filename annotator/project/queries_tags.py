@@ -25,6 +25,8 @@ class _Both:
 
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     verdicts: list[str] = field(default_factory=list)
+    #: (score, x, y, supported) of each member whose pixels were looked at
+    pixels: list[tuple[float, float, float, int]] = field(default_factory=list)
 
     def verdict(self) -> Verdict:
         """Accepted where any member is, rejected where all that was decided says so."""
@@ -55,6 +57,19 @@ def _both(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, dict[int, _Bo
     return found
 
 
+def _look(db: sqlite3.Connection, found: dict[int, dict[int, _Both]]) -> None:
+    """Adds what the pixels say of these tags."""
+    for image_id, root, *pixels in db.execute(
+        "SELECT p.image_id, coalesce(d.root, p.synset_id), p.score, p.x, p.y, p.supported "
+        "FROM json_each(?) j CROSS JOIN tag_pixels p ON p.image_id = j.value "
+        "LEFT JOIN synset_decisions d ON d.synset_id = p.synset_id",
+        (json.dumps(list(found)),),
+    ):
+        both = found[image_id].get(root)
+        if both is not None:  # else the machine does not say it any more
+            both.pixels.append((pixels[0], pixels[1], pixels[2], pixels[3]))
+
+
 def _names(db: sqlite3.Connection, roots: Iterable[int]) -> dict[int, tuple[str, bool]]:
     """root -> (name, whether the word was rejected)."""
     rows = db.execute(
@@ -71,6 +86,7 @@ def tags_of(
 ) -> dict[int, list[Tag]]:
     """Image id -> its tags as ``tags`` gives them, for many images at once."""
     found = _both(db, ids)
+    _look(db, found)
     names = _names(db, {root for roots in found.values() for root in roots})
     paths = dict(
         db.execute(
@@ -114,6 +130,7 @@ def _tag(image_id: int, path: str, root: int, name: str, both: _Both, hidden: bo
     if hidden:
         kept, reason = False, REJECTED_WORD
     made: Source = "person" if source == "person" else "machine"
+    peak = max(both.pixels, default=None)
     return Tag(
         image_id,
         path,
@@ -128,6 +145,9 @@ def _tag(image_id: int, path: str, root: int, name: str, both: _Both, hidden: bo
         reason,
         both.verdict(),
         made,
+        None if peak is None else peak[0],
+        None if peak is None else (peak[1], peak[2]),
+        None if peak is None else any(one[3] for one in both.pixels),
     )
 
 
@@ -221,8 +241,9 @@ def _region(row: tuple[Any, ...]) -> Region:
     if row[16] is None and row[17] is not None and "accepted" not in row[17]:
         verdict = "rejected"
     rle, box = Rle(row[5], row[6], row[7]), (row[8], row[9], row[10], row[11])
-    values = [*row[:5], rle, box, *row[12:15], verdict, row[15]]
-    return Region(*values, prompt=json.loads(row[18]) if row[18] != "{}" else {})
+    prompt = json.loads(row[18]) if row[18] != "{}" else {}
+    values = [*row[:5], rle, box, *row[12:15], verdict, row[15], prompt]
+    return Region(*values)
 
 
 def region(db: sqlite3.Connection, id: int) -> Region:

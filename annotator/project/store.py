@@ -22,6 +22,7 @@ from annotator.project.store_suggestions import (
     storable,
 )
 from annotator.project.store_tags import (
+    PixelsRow,
     RegionRow,
     TagRow,
     add_regions,
@@ -35,12 +36,14 @@ from annotator.project.store_tags import (
     set_parents,
     set_scores,
     set_senses,
+    set_tag_pixels,
     set_tags,
 )
 
 __all__ = [
     "FileSeen",
     "KnownFile",
+    "PixelsRow",
     "RegionRow",
     "ReplyRow",
     "Said",
@@ -69,6 +72,7 @@ __all__ = [
     "set_scores",
     "set_senses",
     "set_suggestions",
+    "set_tag_pixels",
     "set_tags",
     "start_run",
     "storable",

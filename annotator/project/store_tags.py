@@ -29,6 +29,19 @@ class TagRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelsRow:
+    """What the pixels say of a tag. ``score``: a cosine, -1 to 1; ``x`` and ``y`` of its peak in
+    fractions of the image's width and height."""
+
+    image_id: int
+    synset_id: int
+    score: float
+    x: float
+    y: float
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RegionRow:
     """A machine's mask. ``bbox``: x, y, width, height in pixels. ``score`` and ``threshold`` are
     raw similarities of the Grounder. ``prompt``: how the refiner was asked, as JSON."""
@@ -223,6 +236,25 @@ def clear_tags(db: sqlite3.Connection, image_ids: Iterable[int] | None = None) -
         db.execute("DELETE FROM tags")
     else:
         db.executemany("DELETE FROM tags WHERE image_id = ?", ((id,) for id in image_ids))
+
+
+def set_tag_pixels(
+    db: sqlite3.Connection,
+    rows: Iterable[PixelsRow],
+    *,
+    run_id: int | None = None,
+    images: Iterable[int] = (),
+) -> None:
+    """Drop what the pixels of ``images`` said before, then write ``rows``. No tag is touched."""
+    db.executemany("DELETE FROM tag_pixels WHERE image_id = ?", ((id,) for id in images))
+    db.executemany(
+        "INSERT OR REPLACE INTO tag_pixels (image_id, synset_id, score, x, y, supported, run_id) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (row.image_id, row.synset_id, row.score, row.x, row.y, row.supported, run_id)
+            for row in rows
+        ),
+    )
 
 
 def add_regions(

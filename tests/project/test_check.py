@@ -102,6 +102,19 @@ def test_replies_without_their_image_are_named(project: Project) -> None:
     assert check(project) == ["Run 1 has replies for image 1, which it has not done."]
 
 
+def test_pixels_without_their_image_are_named(project: Project) -> None:
+    with project.write("tags") as db:
+        run = store.start_run(db, "support")
+        store.add_run_images(db, run, [(1, None, ())])
+        store.set_tag_pixels(db, [store.PixelsRow(1, 1, 0.3, 0.5, 0.5, True)], run_id=run)
+    assert check(project) == []
+    damage(project, "DELETE FROM run_images")
+    said = "Run 1 has looked at the pixels of image 1, which it has not done."
+    assert check(project) == [said]
+    damage(project, "UPDATE tag_pixels SET run_id = NULL, synset_id = 99")
+    assert "tag_pixels refers to a row of synsets" in check(project)[0]
+
+
 def test_undone_steps_come_last(project: Project) -> None:
     for verdict in ("accepted", "rejected"):
         with project.transact(verdict) as db:

@@ -147,6 +147,53 @@ def test_a_project_of_the_first_format_is_all_there(tmp_path, folder) -> None:
     assert dump(path.with_name("old.annot.backup-1")) == before
 
 
+def test_a_project_of_the_second_format_is_all_there(tmp_path, folder) -> None:
+    path = tmp_path / "old.annot"
+    first_format(path, folder)
+    db = sqlite3.connect(path, isolation_level=None)
+    migrations.m002_talking(db)
+    db.execute("PRAGMA user_version = 2")
+    db.executescript(
+        """
+        INSERT INTO replies VALUES (1, 1, 1, 'whole', 0, 'a sofa', NULL);
+        INSERT INTO suggestions VALUES (1, 'merge', 2, 1, 0.9, 'alike', NULL);
+        UPDATE runs SET usage = '{"requests": 3}';
+        """
+    )
+    there = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
+    assert "tag_pixels" not in there
+    db.close()
+    before = dump(path)
+    with Project.open(path) as project:
+        with project.read() as db:
+            assert version(db) == FORMAT
+            (run,) = queries.runs(db)
+            assert run.usage == Usage(requests=3)
+            assert [reply.text for reply in queries.replies(db, 1)] == ["a sofa"]
+            (tag,) = queries.tags(db, 1)
+            assert (tag.score, tag.peak, tag.peak_at, tag.supported) == (0.5, None, None, None)
+            assert queries.status_counts(db)["unsupported"] == 0
+        # What is new works in it: a look at the pixels, and a merge of what was looked at.
+        with project.write("tags") as db:
+            rows = [
+                store.PixelsRow(1, 1, 0.25, 0.5, 0.75, False),
+                store.PixelsRow(1, 2, 0.5, 0.25, 0.125, True),
+            ]
+            store.set_tag_pixels(db, rows)
+        with project.read() as db:
+            (tag,) = queries.tags(db, 1)
+            assert (tag.peak, tag.peak_at, tag.supported) == (0.5, (0.25, 0.125), True)
+            assert queries.status_counts(db)["unsupported"] == 0
+        assert project.undo().label == "Merge couch into sofa"
+        with project.read() as db:
+            (tag,) = queries.tags(db, 1)
+            assert (tag.peak, tag.peak_at, tag.supported) == (0.25, (0.5, 0.75), False)
+            assert queries.image_ids(db, status="unsupported") == [1]
+            assert queries.status_counts(db)["unsupported"] == 1
+        assert [said for said in check(project) if "a.jpg" not in said] == []
+    assert dump(path.with_name("old.annot.backup-2")) == before
+
+
 def dump(path) -> list[str]:
     db = sqlite3.connect(path)
     try:

@@ -25,12 +25,18 @@ DECIDED = st.dictionaries(
     st.sampled_from(["accepted", "rejected"]),
     max_size=10,
 )
+PIXELS = st.dictionaries(
+    st.tuples(st.integers(0, IMAGES - 1), st.integers(0, SYNSETS - 1)),
+    st.tuples(st.sampled_from([-0.2, 0.1, 0.3]), st.booleans()),
+    max_size=14,
+)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     machine=MACHINE,
     decided=DECIDED,
+    pixels=PIXELS,
     merges=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=2),
     rejected=st.sets(st.integers(0, SYNSETS - 1), max_size=1),
     unreadable=st.sets(st.integers(0, IMAGES - 1), max_size=1),
@@ -39,6 +45,7 @@ DECIDED = st.dictionaries(
 def test_all_reads_follow_the_rules(
     machine: dict[tuple[int, int], tuple[float, bool]],
     decided: dict[tuple[int, int], str],
+    pixels: dict[tuple[int, int], tuple[float, bool]],
     merges: list[tuple[int, int]],
     rejected: set[int],
     unreadable: set[int],
@@ -64,6 +71,13 @@ def test_all_reads_follow_the_rules(
                     for (i, s), (score, kept) in machine.items()
                 ],
             )
+            store.set_tag_pixels(
+                db,
+                [
+                    store.PixelsRow(images[i], words[s], score, s / 4, 0.5, supported)
+                    for (i, s), (score, supported) in pixels.items()
+                ],
+            )
         for (i, s), verdict in decided.items():
             (tags.accept if verdict == "accepted" else tags.reject)(project, images[i], words[s])
         root = {s: s for s in range(SYNSETS)}
@@ -78,6 +92,8 @@ def test_all_reads_follow_the_rules(
 
         shown: dict[int, dict[int, str]] = {i: {} for i in range(IMAGES)}
         status: dict[int, str] = {}
+        unsupported: set[int] = set()
+        looks: dict[tuple[int, int], tuple[float | None, bool | None]] = {}
         support = dict.fromkeys(root.values(), 0)
         for i in range(IMAGES):
             any_tag = undecided = doubtful = False
@@ -85,6 +101,10 @@ def test_all_reads_follow_the_rules(
                 members = [s for s in root if root[s] == r]
                 verdicts = {decided[i, s] for s in members if (i, s) in decided}
                 scores = [machine[i, s][0] for s in members if machine.get((i, s), (0, 0))[1]]
+                looked = [pixels[i, s] for s in members if (i, s) in pixels]
+                peak = max((score for score, _ in looked), default=None)
+                seen = any(supported for _, supported in looked) if looked else None
+                looks[i, r] = (peak, seen)
                 verdict = "unknown"
                 if verdicts:
                     verdict = "accepted" if "accepted" in verdicts else "rejected"
@@ -98,6 +118,8 @@ def test_all_reads_follow_the_rules(
                 any_tag |= bool(scores) or verdict == "accepted"
                 if scores and verdict == "unknown":
                     undecided = True
+                    if seen is False and i not in unreadable:
+                        unsupported.add(i)
                     doubtful |= any(0.2 <= score <= 0.6 for score in scores)
             status[i] = (
                 "unreadable" if i in unreadable
@@ -114,6 +136,8 @@ def test_all_reads_follow_the_rules(
             for name in queries.STATUSES:
                 these = {name, "doubtful"} if name == "unreviewed" else {name}
                 wanted = [images[i] for i in here if status[i] in these]
+                if name == "unsupported":
+                    wanted = [images[i] for i in here if i in unsupported]
                 assert queries.image_ids(db, status=name) == wanted
                 assert counts[name] == len(wanted)
             assert counts["all"] == len(here) == len(queries.image_ids(db))
@@ -124,6 +148,10 @@ def test_all_reads_follow_the_rules(
                 found = queries.tags(db, id)
                 assert {tag.synset_id: tag.verdict for tag in found} == shown[i]
                 assert every[id] == ([] if i in missing else found)
+                for tag in found:
+                    peak, seen = looks[i, root[words.index(tag.synset_id)]]
+                    assert (tag.peak, tag.supported) == (peak, seen)
+                    assert (tag.peak_at is None) == (peak is None)
                 assert marks[id].status == status[i]
                 assert marks[id].accepted == list(shown[i].values()).count("accepted")
             for r in set(root.values()):

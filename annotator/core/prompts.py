@@ -1,11 +1,12 @@
 """From a heat map to what a Refiner is asked: one Instance for each thing that a tag names.
 
 Instances are found by the persistence of peaks (the merge tree of the map's superlevel sets;
-Edelsbrunner, Letscher & Zomorodian 2002). Heights are counted from the threshold: 0 there, 1 at
-the highest pixel. A peak of height p meets a higher one at a saddle of height s, and is a thing
-of its own when the saddle lies at least ``prominence`` of its height below it: (p - s) / p. Parts
-of the thresholded mask that do not touch have s = 0, and so are always separate; inside one part
-only a deep valley separates. Stuff (sky, road), whose map is one uneven plateau, stays whole.
+Edelsbrunner, Letscher & Zomorodian 2002). Heights are counted from the ground, the mean of what is
+not above the threshold. A peak of height p meets a higher one at a saddle of height s, and is a
+thing of its own when the saddle lies well below it: (p - s) / p at least ``prominence``. So parts
+of the thresholded mask with a shallow valley between them (the dark windows of one bus) stay one
+thing, a deep valley separates also within one part, and stuff (sky, road), whose map is one
+uneven plateau, stays whole.
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ Point = tuple[float, float, bool]
 Box = tuple[float, float, float, float]
 
 #: Longest side at which peaks are looked for, in pixels: heat maps are far coarser than images.
-WORKING_EDGE = 128
+WORKING_EDGE = 96
 #: How deep a valley must be, as a share of the lower peak's height, to lie between two things.
-PROMINENCE = 0.75
-#: A thing smaller than this share of the largest one, or whose peak is lower than this share of
-#: the highest one, is a crumb of the threshold.
+PROMINENCE = 0.7
+#: A thing smaller than this share of the largest one is none, nor is one whose peak is as far above
+#: the threshold as this share of the highest one's.
 SMALLEST, FAINTEST = 0.04, 0.15
+#: A part of a thing smaller than this share of it is a crumb of the threshold.
+CRUMB = 0.01
 #: Most things of one tag.
 MOST = 12
 #: Peaks of one thing: as high as this share of its highest.
@@ -75,9 +78,9 @@ def instances(
     """The things in a heat map, the highest peak first; none where nothing is above the threshold.
 
     ``heat`` float32[H, W], raw cosines at the image's size. ``prominence`` in (0, 1]: see above; 1
-    separates only what does not touch. ``smallest``: share of the largest thing's area below which
-    one is dropped. ``split`` False: one Instance of all that is above the threshold, without parts
-    smaller than ``smallest``. At most ``positive`` and ``negative`` points each.
+    separates only by valleys down to the ground. ``smallest``: share of the largest thing's area
+    below which one is dropped. ``split`` False: one Instance of all that is above the threshold.
+    At most ``positive`` and ``negative`` points each. Parts smaller than 1 % of a thing go.
     """
     if not 0.0 < prominence <= 1.0:
         raise ValueError(f"a prominence of {prominence} is not in (0, 1]")
@@ -88,10 +91,11 @@ def instances(
     if not (small > threshold).any():
         # A thing so thin that it is lost at working size: what is there is one.
         small = np.where(_working(above.astype(np.float32)) > 0, heat.max(), small)
-    labels = _basins(small, threshold, prominence if split else 1.0)
-    labels = _large(labels, small, threshold, smallest)
-    if not split:
-        labels = np.minimum(labels, 1)
+    if split:
+        labels = _large(_basins(small, threshold, prominence), small, threshold, smallest)
+    else:
+        labels = (small > threshold).astype(np.int32)
+    labels = _without_crumbs(labels)
     whole, near = _enlarged(labels, small > threshold, above)
     found = []
     for label in range(1, int(labels.max()) + 1):
@@ -123,7 +127,11 @@ def soft_mask(heat: Floats, threshold: float, peak: float | None = None) -> Floa
     low, high = float(heat.min()), float(heat.max()) if peak is None else peak
     if not low < threshold < high:
         return (heat > threshold).astype(np.float32)
-    return np.interp(heat, [low, threshold, high], [0.0, 0.5, 1.0]).astype(np.float32)
+    away = heat - np.float32(threshold)
+    scale = np.where(
+        away > 0, np.float32(0.5 / (high - threshold)), np.float32(0.5 / (threshold - low))
+    )
+    return np.asarray(np.clip(0.5 + away * scale, 0.0, 1.0), np.float32)
 
 
 def _working(values: Floats) -> Floats:
@@ -144,12 +152,15 @@ def _basins(heat: Floats, threshold: float, prominence: float) -> Ints:
     enough become part of the highest.
     """
     h, w = heat.shape
-    flat = heat.ravel()
-    order = np.flatnonzero(flat > threshold)
+    flat = heat.ravel().astype(np.float64)
+    below = flat <= threshold
+    floor = float(flat[below].mean()) if below.any() else threshold
+    order = np.flatnonzero(flat > floor)
     order = order[np.argsort(-flat[order], kind="stable")]
-    top = float(flat[order[0]]) - threshold
-    heights = ((flat.astype(np.float64) - threshold) / top).tolist()
-    of = [0] * (h * w)
+    heights = (flat - floor).tolist()
+    # A frame of zeros around the labels, so that the border needs no tests.
+    wide = w + 2
+    of, level = [0] * (wide * (h + 2)), [0.0] * (wide * (h + 2))
     peaks, parent = [0.0], [0]
 
     def root(label: int) -> int:
@@ -158,32 +169,30 @@ def _basins(heat: Floats, threshold: float, prominence: float) -> Ints:
             label = parent[label]
         return label
 
-    for at in order.tolist():
-        row, column = divmod(at, w)
+    places = ((order // w + 1) * wide + order % w + 1).tolist()
+    steps = (-wide - 1, -wide, -wide + 1, -1, 1, wide - 1, wide, wide + 1)
+    for at, place in zip(order.tolist(), places, strict=True):
         height = heights[at]
-        steepest, best = 0, -1.0
-        around: set[int] = set()
-        for y in range(max(row - 1, 0), min(row + 2, h)):
-            for x in range(max(column - 1, 0), min(column + 2, w)):
-                label = of[y * w + x]
-                if label:
-                    label = root(label)
-                    around.add(label)
-                    if heights[y * w + x] > best:
-                        best, steepest = heights[y * w + x], label
-        if not around:
+        taken = [place + step for step in steps if of[place + step]]
+        if not taken:
             peaks.append(height)
             parent.append(len(parent))
-            of[at] = len(parent) - 1
+            of[place], level[place] = len(parent) - 1, height
             continue
-        if len(around) > 1:
-            highest = max(around, key=lambda label: (peaks[label], -label))
-            for label in around - {highest}:
-                if peaks[label] - height < prominence * peaks[label]:
-                    parent[label] = highest
-        of[at] = root(steepest)
-    numbers = np.array([root(label) for label in range(len(parent))], np.int32)
-    _, compact = np.unique(np.concatenate([[0], numbers[of]]), return_inverse=True)
+        around = {root(of[one]) for one in taken}
+        # Uphill, so that the border between two things runs along the valley.
+        of[place] = of[max(taken, key=level.__getitem__)]
+        level[place] = height
+        if len(around) == 1:
+            continue
+        highest = max(around, key=lambda label: (peaks[label], -label))
+        for label in around:
+            if label != highest and peaks[label] - height < prominence * peaks[label]:
+                parent[label] = highest
+    roots = np.array([root(label) for label in range(len(parent))], np.int32)
+    found = roots[np.array(of, np.int32).reshape(h + 2, wide)[1:-1, 1:-1]]
+    found[below.reshape(h, w)] = 0
+    _, compact = np.unique(np.concatenate([[0], found.ravel()]), return_inverse=True)
     return np.asarray(compact[1:].reshape(h, w), np.int32)
 
 
@@ -201,6 +210,17 @@ def _large(labels: Ints, heat: Floats, threshold: float, smallest: float) -> Int
     numbers = np.zeros(count + 1, np.int32)
     numbers[chosen] = np.arange(1, len(chosen) + 1)
     return np.asarray(numbers[labels], np.int32)
+
+
+def _without_crumbs(labels: Ints) -> Ints:
+    kept = labels.copy()
+    for label in range(1, int(labels.max()) + 1):
+        own = labels == label
+        count, parts, stats, _ = cv2.connectedComponentsWithStats(own.astype(np.uint8))
+        if count > 2:  # the background and one part
+            crumbs = stats[:, cv2.CC_STAT_AREA] < CRUMB * own.sum()
+            kept[crumbs[parts] & own] = 0
+    return kept
 
 
 def _enlarged(labels: Ints, small_above: Bools, above: Bools) -> tuple[Ints, Ints]:

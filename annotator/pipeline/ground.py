@@ -146,7 +146,7 @@ def ground(
 
 def has_room(project: Project) -> bool:
     """Whether a walk over the folder may leave more in the cache."""
-    return project.cache.size < CACHE_BYTES
+    return project.cache.size_beside("heat") < CACHE_BYTES
 
 
 def _kept(project: Project, image: Image, grounder: Grounder) -> Floats | None:

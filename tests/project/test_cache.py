@@ -98,6 +98,94 @@ def test_the_oldest_go_when_it_is_full(path: Path) -> None:
     cache.close()
 
 
+def test_what_is_used_stays_and_what_is_not_goes(path: Path) -> None:
+    cache = Cache(path, limit=100_000)
+    for i in range(100):
+        cache.put("thumb", str(i), bytes(1000))
+    cache.close()
+    cache = Cache(path, limit=100_000)
+    assert cache.get("thumb", "0") == cache.get("thumb", "1") == bytes(1000)
+    cache.close()  # what was used is remembered over a restart
+    cache = Cache(path, limit=100_000)
+    cache.put("heat", "new", bytes(5000))
+    assert cache.size <= 90_000
+    there = [i for i in range(100) if cache.has("thumb", str(i))]
+    assert there == [0, 1, *range(17, 100)]
+    assert cache.has("heat", "new")
+    cache.close()
+
+
+def test_encodings_have_a_limit_of_their_own(path: Path) -> None:
+    cache = Cache(path, limit=10_000, encode_limit=50_000)
+    for i in range(9):
+        cache.put("thumb", str(i), bytes(1000))
+    for i in range(20):
+        cache.put("encode", str(i), bytes(10_000))
+        assert cache.get("encode", "0") == bytes(10_000)  # used all the time
+    assert [cache.has("thumb", str(i)) for i in range(9)] == [True] * 9
+    assert [i for i in range(20) if cache.has("encode", str(i))] == [0, 17, 18, 19]
+    for i in range(100):
+        cache.put("heat", str(i), bytes(1000))
+    assert cache.size_beside("encode") == 40_000
+    assert cache.size_beside("thumb") <= 10_000
+    assert cache.size == cache.size_beside("encode") + cache.size_beside("heat")
+    cache.put("encode", "too large", bytes(50_001))
+    assert not cache.has("encode", "too large")
+    assert cache.size_beside("encode") == 40_000
+    cache.clear("encode")
+    assert cache.size_beside("encode") == 0
+    cache.close()
+
+
+def test_reading_writes_only_now_and_then(path: Path) -> None:
+    cache = Cache(path)
+    for i in range(300):
+        cache.put("thumb", str(i), b"x")
+    assert cache._db is not None
+    before = cache._db.total_changes
+    for i in range(255):
+        cache.get("thumb", str(i))
+    assert cache._db.total_changes == before
+    cache.get("thumb", "255")
+    assert cache._db.total_changes == before + 256
+    cache.close()
+
+
+def old_file(path: Path, count: int) -> None:
+    """A cache as versions without use order wrote it."""
+    db = sqlite3.connect(path)
+    db.executescript(
+        """CREATE TABLE blobs (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL,
+            bytes INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (kind, key));
+        CREATE TABLE total (id INTEGER PRIMARY KEY CHECK (id = 1), bytes INTEGER);
+        INSERT INTO total VALUES (1, 0);
+        CREATE TRIGGER blobs_in AFTER INSERT ON blobs
+            BEGIN UPDATE total SET bytes = bytes + NEW.bytes; END;
+        CREATE TRIGGER blobs_out AFTER DELETE ON blobs
+            BEGIN UPDATE total SET bytes = bytes - OLD.bytes; END;"""
+    )
+    rows = [("thumb", str(i), 1000, bytes(1000)) for i in range(count)]
+    db.executemany("INSERT INTO blobs (kind, key, bytes, data) VALUES (?, ?, ?, ?)", rows)
+    db.commit()
+    db.close()
+
+
+def test_an_older_file_goes_on(path: Path) -> None:
+    old_file(path, 50)
+    cache = Cache(path, limit=50_000)
+    assert cache.size == 50_000
+    assert cache.get("thumb", "0") == bytes(1000)
+    cache.put("thumb", "new", bytes(1000))
+    assert cache.size <= 45_000
+    assert cache.has("thumb", "0")
+    assert not cache.has("thumb", "1")
+    assert not cache.temporary
+    cache.close()
+    again = Cache(path)
+    assert again.size == 45_000
+    again.close()
+
+
 def test_a_busy_file_is_a_miss(path: Path) -> None:
     cache = Cache(path)
     cache.put("thumb", "a", b"x")

@@ -187,12 +187,16 @@ class ClipGrounder:
                 f"The model {self._name} looks at {self._rows} parts of an image at a time: the "
                 "GPU has no memory for more."
             )
-        elif self._dense.device.type != "cpu":
+        elif self._device.type != "cpu":
             self._dense.to("cpu", torch.float32)
             self._rows = 1
             self._fallback = self._on_the_cpu()
         else:
             raise pretrained.out_of_memory(self._name)
+
+    @property
+    def _device(self) -> torch.device:
+        return self._dense.device
 
     def _on_the_cpu(self) -> str:
         return f"The model {self._name} runs on the CPU: the GPU has too little memory for it."

@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from annotator.backends import pretrained
 from annotator.backends.protocols import Pixels
 from annotator.core.errors import AnnotatorError
@@ -86,7 +88,8 @@ class Dense:
 
         from annotator.backends.starter import squash
 
-        small = torch.from_numpy(squash(image, height, width)).permute(2, 0, 1).float() / 255
+        whole = np.ascontiguousarray(image)  # a crop or a flipped view too
+        small = torch.from_numpy(squash(whole, height, width)).permute(2, 0, 1).float() / 255
         mean, deviation = torch.tensor(self._mean), torch.tensor(self._deviation)
         return (small - mean[:, None, None]) / deviation[:, None, None]
 

@@ -6,6 +6,7 @@ it. Here only the settings that make a LoRA what it is are read, and nothing els
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,12 @@ def apply(model: Any, folder: Path, *, keep: bool = False) -> Any:
         if (folder / "adapter_model.bin").is_file():
             what = "its weights are a pickle, which runs code when read; save it as safetensors"
         raise _fault(folder, what)
-    tuned = pretrained.part(folder, lambda: _tuned(model, folder, settings))
-    if not keep:
-        tuned = pretrained.part(folder, lambda: tuned.merge_and_unload(safe_merge=True))
+    with warnings.catch_warnings():
+        # What the libraries tell each other is not for the terminal.
+        warnings.simplefilter("ignore")
+        tuned = pretrained.part(folder, lambda: _tuned(model, folder, settings))
+        if not keep:
+            tuned = pretrained.part(folder, lambda: tuned.merge_and_unload(safe_merge=True))
     tuned.train(False)
     return tuned.requires_grad_(False)
 

@@ -182,9 +182,11 @@ def reason(error: BaseException) -> str:
 
 
 def check_words(folder: Path, tokenizer: Any) -> None:
-    """Raises AnnotatorError for a tokenizer that reads no words: of a folder without one, the
-    library makes an empty one and says nothing, and the model would never see its prompt."""
-    if not tokenizer("a list of words", add_special_tokens=False)["input_ids"]:
+    """Raises AnnotatorError for a tokenizer that reads no words, or knows none: of a folder
+    without one, the library makes an empty one and says nothing, and the model would never see
+    its prompt."""
+    read = tokenizer("a list of words", add_special_tokens=False)["input_ids"]
+    if not set(read) - {tokenizer.unk_token_id}:
         raise fault(folder, "its tokenizer is missing or has no words; get its files again")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from annotator.core import scoring
 from annotator.core.errors import AnnotatorError
@@ -24,24 +24,30 @@ from annotator.core.records import (
 )
 
 K = TypeVar("K", bound=Hashable)
+#: What happens to a tag that no pixel supports (pipeline.support).
+PixelFilter = Literal["mark", "drop"]
+PIXEL_FILTERS: tuple[str, ...] = get_args(PixelFilter)
 
 
 @dataclass(frozen=True, slots=True)
 class VocabularyOptions:
     """How proposals become tags. ``threshold`` is a share for the percentile filter (0.68: the
     lowest 68 % of an image's labels are dropped) and a probability for the fixed one, as in
-    LLM2Labels, section 4. ``rank``: what the words of the dataset are ranked by. Raises
-    AnnotatorError for a value that is not offered."""
+    LLM2Labels, section 4. ``rank``: what the words of the dataset are ranked by. ``pixels``: a tag
+    that no pixel supports is only marked so, or dropped (TTD, section 3.1); where nobody looked at
+    the pixels it stays. Raises AnnotatorError for a value that is not offered."""
 
     filter: Filter = "percentile"
     threshold: float = 0.68
     combine: Combine = "avg"
     rank: Ranking = "product"
+    pixels: PixelFilter = "mark"
 
     def __post_init__(self) -> None:
         _choice("filter", self.filter, FILTERS)
         _choice("way to combine", self.combine, COMBINES)
         _choice("ranking", self.rank, RANKINGS)
+        _choice("filter of the pixels", self.pixels, PIXEL_FILTERS)
         if not 0.0 <= self.threshold <= 1.0:
             raise AnnotatorError(f"The threshold {self.threshold} is not between 0 and 1.")
 
@@ -93,6 +99,7 @@ class ProposeOptions:
     correct: bool = False
     temperature: float = 0.3
     nucleus: float = 0.9
+    pixels: PixelFilter = "mark"
 
     def __post_init__(self) -> None:
         _choice("grid", self.grid, GRIDS)
@@ -117,7 +124,7 @@ class ProposeOptions:
 
     @property
     def vocabulary(self) -> VocabularyOptions:
-        return VocabularyOptions(self.filter, self.threshold, self.combine, self.rank)
+        return VocabularyOptions(self.filter, self.threshold, self.combine, self.rank, self.pixels)
 
     @property
     def crops(self) -> tuple[Crop, ...]:
@@ -150,7 +157,12 @@ class ProposeOptions:
             "threshold": self.threshold,
             "combine": self.combine,
         }
-        return found if self.rank == ProposeOptions().rank else found | {"rank": self.rank}
+        # Left out at their defaults, so that runs of older files keep what they are equal to.
+        default = ProposeOptions()
+        for name in ("rank", "pixels"):
+            if getattr(self, name) != getattr(default, name):
+                found[name] = getattr(self, name)
+        return found
 
 
 def vocabulary_options(params: Mapping[str, Any]) -> VocabularyOptions:
@@ -161,6 +173,7 @@ def vocabulary_options(params: Mapping[str, Any]) -> VocabularyOptions:
         float(params.get("threshold", default.threshold)),
         cast(Combine, params.get("combine", default.combine)),
         cast(Ranking, params.get("rank", default.rank)),
+        cast(PixelFilter, params.get("pixels", default.pixels)),
     )
 
 

@@ -125,7 +125,7 @@ def is_equal(run: Run, plan: Plan) -> bool:
 
 
 #: Params that are applied to what is stored; the others decided what was said.
-_AFTERWARDS = ("filter", "threshold", "combine", "rank")
+_AFTERWARDS = ("filter", "threshold", "combine", "rank", "pixels")
 
 
 def asked(run: Run) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from annotator.backends.protocols import TextEmbedder
@@ -25,7 +25,13 @@ from annotator.pipeline import runs, settle, vocabulary_tree
 from annotator.pipeline.options import VocabularyOptions, vocabulary_options
 from annotator.pipeline.pages import PAGE, Pace
 from annotator.pipeline.rerank import Picker, Picks
-from annotator.project import queries, queries_meanings, queries_pipeline, store
+from annotator.project import (
+    queries,
+    queries_meanings,
+    queries_pipeline,
+    queries_pixels,
+    store,
+)
 from annotator.project.project import Project
 
 
@@ -172,10 +178,13 @@ class Grouper:
                 scoring.Said(synset, row.crop, row.sample, row.probability)
             )
             run_of[row.image_id] = row.run_id
+        drop = self.options.pixels == "drop"
+        not_seen = queries_pixels.unsupported(db, image_ids) if drop else {}
         rows: dict[int, list[store.TagRow]] = {}
         for image_id, of_image in said.items():
             run = run_of[image_id]
-            rows.setdefault(run, []).extend(self._score(db, image_id, run, of_image))
+            found = self._score(db, image_id, run, of_image)
+            rows.setdefault(run, []).extend(self._without(not_seen, found))
         store.set_tags(db, [], images=image_ids)
         for run, of_run in sorted(rows.items()):
             store.set_tags(db, of_run, run_id=run)
@@ -184,9 +193,7 @@ class Grouper:
         self, db: sqlite3.Connection, image_id: int, run: int, said: list[scoring.Said[int]]
     ) -> Iterator[store.TagRow]:
         looks = self._looks_of(db, run).count(said)
-        found = self.options.scores(said, looks)
-        for scored in found:
-            self.dropped += not scored.kept
+        for scored in self.options.scores(said, looks):
             yield store.TagRow(
                 image_id,
                 scored.key,
@@ -198,6 +205,17 @@ class Grouper:
                 scored.kept,
                 scored.reason,
             )
+
+    def _without(
+        self, not_seen: Mapping[tuple[int, int], float], rows: Iterable[store.TagRow]
+    ) -> Iterator[store.TagRow]:
+        """Drops what no pixel supports; counts what is dropped, by whatever filter."""
+        for row in rows:
+            peak = not_seen.get((row.image_id, row.synset_id))
+            if row.kept and peak is not None:
+                row = replace(row, kept=False, reason=f"no pixel supports it ({peak:.2f})")
+            self.dropped += not row.kept
+            yield row
 
     def _looks_of(self, db: sqlite3.Connection, run_id: int) -> _Looks:
         if run_id not in self._looks:

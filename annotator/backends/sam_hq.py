@@ -66,9 +66,7 @@ class PackageNetwork:
                 early
             )
 
-    def decode(
-        self, tensors: tuple[Any, ...], prompts: Prompts, several: bool, hq_token_only: bool
-    ) -> tuple[list[Any], list[float]]:
+    def decode(self, tensors: tuple[Any, ...], prompts: Prompts) -> tuple[Any, list[float]]:
         import torch
 
         module = self._module
@@ -85,27 +83,24 @@ class PackageNetwork:
                 dense_prompt_embeddings=dense,
                 hq_features=details,
             )
-        # Mask 0 is for prompts that say enough, the last is the high-quality token's.
-        predicted = scores[0].tolist()
-        order = [0]
-        if several:
-            order = sorted(range(1, len(predicted)), key=lambda i: -predicted[i])
-        fine = masks[:, -1:]
-        if hq_token_only:
-            return [fine], [predicted[order[0]]]
-        return [masks[:, i : i + 1] + fine for i in order], [predicted[i] for i in order]
+        return masks, scores[0].tolist()
 
     def on(self, device: str) -> Self:
         return type(self)(copied(self._module, device))
 
 
+def library() -> Any:
+    """The package. It registers TinyViT with timm under names that timm has, by way of modules
+    that timm moved, and warns of all of it at import: not on a person's terminal."""
+    with _import_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import segment_anything_hq
+    return segment_anything_hq
+
+
 def build(size: str) -> Any:
     """The package's network of one of SIZES with random weights, on the CPU."""
-    with _import_lock, warnings.catch_warnings():
-        # It registers TinyViT with timm by names that timm has, from places that timm left.
-        warnings.simplefilter("ignore")
-        from segment_anything_hq import sam_model_registry
-    return sam_model_registry[size](checkpoint=None)
+    return library().sam_model_registry[size](checkpoint=None)
 
 
 def load(size: str, path: Path) -> PackageNetwork:

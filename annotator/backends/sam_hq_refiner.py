@@ -75,11 +75,10 @@ class Network(Protocol):
         """What the decoder needs of a frame uint8[1, 3, h, w] on the network's device."""
         ...
 
-    def decode(
-        self, tensors: tuple[Any, ...], prompts: Prompts, several: bool, hq_token_only: bool
-    ) -> tuple[list[Any], list[float]]:
-        """Masks float32[1, 1, l, l] above 0 inside, and the IoU that each is predicted to have,
-        best first. ``several``: the answers to an ambiguous prompt, else the one answer."""
+    def decode(self, tensors: tuple[Any, ...], prompts: Prompts) -> tuple[Any, list[float]]:
+        """Masks float32[1, n + 1, l, l], above 0 inside, and the IoU that each of the first n is
+        predicted to have. Mask 0 answers prompts that say enough, those after it ambiguous ones;
+        the last is the high-quality token's."""
         ...
 
     def on(self, device: str) -> Self:
@@ -147,13 +146,12 @@ class SamRefiner:
             frame = fitted(*size, network.edge)
             prompts = _prompts(network, size, points, box, mask)
             tensors = tuple(tensor.to(network.device) for tensor in encoding.tensors)
-            masks, scores = network.decode(tensors, prompts, several, self._options.hq_token_only)
-            best = zip(masks[: self._options.candidates], scores, strict=False)
+            masks, scores = network.decode(tensors, prompts)
             return [
                 MaskCandidate(
                     full_size(logits, network.edge, frame, size), min(max(score, 0.0), 1.0)
                 )
-                for logits, score in best
+                for logits, score in _chosen(masks, scores, several, self._options)
             ]
 
         return self._run(work)
@@ -232,6 +230,18 @@ def copied(module: Any, device: str) -> Any:
     }
     tensors |= {id(one): one.to(device, copy=True) for one in module.buffers()}
     return copy.deepcopy(module, tensors)
+
+
+def _chosen(
+    masks: Any, scores: list[float], several: bool, options: Options
+) -> list[tuple[Any, float]]:
+    """Masks float32[1, 1, l, l] and their scores, best first (Ke et al. 2023, section 3.2: the
+    high-quality mask corrects the chosen one of SAM)."""
+    order = sorted(range(1, len(scores)), key=lambda i: -scores[i]) if several else [0]
+    fine = masks[:, -1:]
+    if options.hq_token_only:
+        return [(fine, scores[order[0]])]
+    return [(masks[:, i : i + 1] + fine, scores[i]) for i in order[: options.candidates]]
 
 
 def _prompts(

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 class TransformersNetwork:
-    """A ``SamHQModel`` of transformers, weights in place."""
+    """A ``SamHQModel`` of transformers, weights in place.
+
+    Its mask decoder's own ``forward`` is not used: up to transformers 5.23 it goes on with the
+    image as it was before the prompts attended to it, rows and columns exchanged, and draws
+    other masks than HQ-SAM from the same weights. The decoder's parts are right; they are put
+    together here as in the paper's code."""
 
     def __init__(self, model: Any) -> None:
         import torch
@@ -39,28 +44,36 @@ class TransformersNetwork:
 
     @property
     def shapes(self) -> Sequence[tuple[int, ...]]:
-        vision, cells = self._model.config.vision_config, self._cells
-        return (1, vision.output_channels, cells, cells), (1, cells, cells, vision.hidden_size)
+        channels = int(self._model.mask_decoder.hidden_size)
+        cells = self._cells
+        return (1, channels, cells, cells), (1, channels // 8, self.low, self.low)
 
     @property
     def _cells(self) -> int:
         return int(self._model.config.prompt_encoder_config.image_embedding_size)
 
     def encode(self, frame: Any) -> tuple[Any, ...]:
-        """The image embedding, and the output of the first global attention."""
-        embedding, early = self._model.get_image_embeddings(padded(frame, self.edge))
-        return embedding, early[0]
+        """The image embedding, and the high-quality features, which depend on the image alone
+        (Ke et al. 2023, section 3.2): from the embedding and the first global attention."""
+        import torch
 
-    def decode(
-        self, tensors: tuple[Any, ...], prompts: Prompts, several: bool, hq_token_only: bool
-    ) -> tuple[list[Any], list[float]]:
+        parts = self._model.mask_decoder
+        with torch.no_grad():
+            embedding, early = self._model.get_image_embeddings(padded(frame, self.edge))
+            late = parts.activation(parts.encoder_norm(parts.encoder_conv1(embedding)))
+            early = parts.compress_vit_norm(parts.compress_vit_conv1(early[0].permute(0, 3, 1, 2)))
+            early = parts.compress_vit_conv2(parts.activation(early))
+            return embedding, parts.encoder_conv2(late) + early
+
+    def decode(self, tensors: tuple[Any, ...], prompts: Prompts) -> tuple[Any, list[float]]:
         import torch
 
         def grouped(tensor: Any) -> Any:
             """With an axis for several objects at once, of which there is one."""
             return None if tensor is None else tensor[:, None]
 
-        embedding, early = tensors
+        parts = self._model.mask_decoder
+        embedding, details = tensors
         with torch.no_grad():
             sparse, dense = self._model.prompt_encoder(
                 input_points=grouped(prompts.points),
@@ -68,16 +81,26 @@ class TransformersNetwork:
                 input_boxes=grouped(prompts.box),
                 input_masks=prompts.mask,
             )
-            masks, scores = self._model.mask_decoder(
-                image_embeddings=embedding,
+            own = (parts.iou_token.weight, parts.mask_tokens.weight, parts.hq_token.weight)
+            tokens = torch.cat(own)[None, None]
+            tokens, image = parts.transformer(
+                point_embeddings=tokens if sparse is None else torch.cat((tokens, sparse), dim=2),
+                image_embeddings=embedding + dense,
                 image_positional_embeddings=self._positions,
-                sparse_prompt_embeddings=sparse,
-                dense_prompt_embeddings=dense,
-                multimask_output=several,
-                hq_token_only=hq_token_only,
-                intermediate_embeddings=[early],
+                attention_similarity=None,
             )
-        return list(masks[0].split(1, dim=1)), scores[0, 0].tolist()
+            image = image[:, 0].transpose(1, 2).reshape(embedding.shape)
+            image = parts.activation(parts.upscale_layer_norm(parts.upscale_conv1(image)))
+            coarse = parts.activation(parts.upscale_conv2(image))
+            fine = parts.activation(parts.mask_norm(parts.mask_conv1(coarse)))
+            fine = parts.mask_conv2(fine) + details
+            heads = (*parts.output_hypernetworks_mlps, parts.hq_mask_mlp)
+            weights = torch.stack([head(tokens[0, :, 1 + i]) for i, head in enumerate(heads)], 1)
+            masks = torch.cat(
+                (weights[:, :-1] @ coarse.flatten(2), weights[:, -1:] @ fine.flatten(2)), dim=1
+            )
+            scores = parts.iou_prediction_head(tokens[0, :, 0])
+        return masks.view(1, -1, self.low, self.low), scores[0].tolist()
 
     def on(self, device: str) -> Self:
         return type(self)(copied(self._model, device))

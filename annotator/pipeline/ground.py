@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import cv2
@@ -25,6 +25,8 @@ _MAGIC = b"px16"
 #: A walk over the folder leaves pixel vectors in the cache only while it is smaller than this:
 #: at up to 2 MB an image they would drive out the thumbnails. Looking at one image always does.
 CACHE_BYTES = 1 << 30
+#: Texts given to a Grounder at once.
+_TEXTS = 256
 
 
 class HasGrounder(Protocol):
@@ -81,6 +83,12 @@ def cosines(cells: Floats, vector: Floats) -> Floats:
     """Dot product of every cell, float32[h, w, c], with a tag's vector, float32[c]: [h, w]."""
     found: Floats = np.clip(cells @ vector, -1.0, 1.0).astype(np.float32, copy=False)
     return found
+
+
+def text_vectors(grounder: Grounder, texts: Sequence[TagText]) -> Floats:
+    """float32[n, c] of any number of tags, n at least 1, some at a time."""
+    parts = [grounder.texts(texts[at : at + _TEXTS]) for at in range(0, len(texts), _TEXTS)]
+    return np.concatenate(parts)
 
 
 def upsample(heat: Floats, height: int, width: int) -> Floats:

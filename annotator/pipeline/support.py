@@ -38,7 +38,7 @@ from annotator.core.records import Failure, Image, Progress
 from annotator.pipeline import runs, vocabulary
 from annotator.pipeline.ahead import ahead, decode_threads
 from annotator.pipeline.files import failure, image_path, require_folder
-from annotator.pipeline.ground import cached_pixels, has_room
+from annotator.pipeline.ground import cached_pixels, has_room, text_vectors
 from annotator.pipeline.options import vocabulary_options
 from annotator.pipeline.pages import PAGE, Pace, readable_images
 from annotator.project import queries, queries_pixels, store
@@ -247,18 +247,6 @@ class _Looker:
                 float(y[row]),
                 bool(chosen[row]),
             )
-
-
-#: Texts given to a Grounder at once.
-_TEXTS = 256
-
-
-def text_vectors(grounder: Grounder, texts: Sequence[TagText]) -> Floats:
-    """float32[n, c] of any number of tags, some at a time."""
-    parts = [
-        grounder.texts(texts[start : start + _TEXTS]) for start in range(0, len(texts), _TEXTS)
-    ]
-    return np.concatenate(parts)
 
 
 def _write(project: Project, run: int, batch: Sequence[_Looked]) -> None:

@@ -1,4 +1,5 @@
-"""The largest gap in numpy, for evaluation, and in torch, for training, are one rule."""
+"""The largest gap and the union of maps in numpy, for a person, and in torch, for training, are the
+same."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from annotator.backends import ttd_losses
 from annotator.core import tag_scores
+from annotator.pipeline import text_maps
 
 
 @given(arrays(np.float32, st.integers(1, 12), elements=st.floats(-1, 1, width=16)))
@@ -18,3 +20,10 @@ def test_both_keep_the_same_tags(scores) -> None:
     valid = torch.arange(len(scores) + 1)[None] < len(scores)
     found = ttd_losses.largest_gap(padded, valid)[0, :-1]
     assert found.tolist() == tag_scores.select(scores).tolist()
+
+
+@given(arrays(np.float32, (3, 4, 5), elements=st.floats(-1, 1, width=16)))
+def test_both_make_the_same_union(maps) -> None:
+    selected = tag_scores.select(maps.max(axis=(1, 2)))
+    wanted = ttd_losses.union(torch.from_numpy(maps)[None], torch.from_numpy(selected)[None])[0]
+    np.testing.assert_allclose(text_maps.union(maps, selected), wanted.numpy(), atol=1e-6)

@@ -12,7 +12,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.images import ImageUnreadable
 from annotator.core.records import Image
 from annotator.operations import synsets as decide
-from annotator.pipeline.ground import ground, heatmap, upsample
+from annotator.pipeline.ground import ground, heatmap, text_vectors, upsample
 from annotator.pipeline.scan import scan
 from annotator.pipeline.thumbnails import thumbnail
 from annotator.project import queries
@@ -148,3 +148,8 @@ def test_a_thumbnail_needs_no_scan_and_follows_the_file(
     assert thumbnail(three, unread, 32) != first
     with pytest.raises(ImageUnreadable, match="cannot be read"):
         thumbnail(three, Image(98, "nothing.png", 1), 32)
+
+
+def test_many_texts_are_given_some_at_a_time(pack: Any) -> None:
+    texts = [TagText("beagle", (), "n02088364")] * 600
+    assert text_vectors(pack.grounder(), texts).shape == (600, 3)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from annotator.backends.protocols import TagText
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Tag
 from annotator.operations import synsets as decide_synsets
@@ -17,7 +16,7 @@ from annotator.pipeline.options import ProposeOptions, VocabularyOptions, vocabu
 from annotator.pipeline.pages import Pace
 from annotator.pipeline.propose import propose
 from annotator.pipeline.scan import scan
-from annotator.pipeline.support import SupportOptions, support, text_vectors
+from annotator.pipeline.support import SupportOptions, support
 from annotator.project import queries
 from annotator.project.check import check
 from annotator.project.project import Project
@@ -226,11 +225,6 @@ def test_nothing_to_look_for(
     finish(scan(project))
     with pytest.raises(AnnotatorError, match="has no tags to look for"):
         finish(support(project, pack))
-
-
-def test_many_texts_are_given_some_at_a_time(pack: Any) -> None:
-    texts = [TagText("beagle", (), "n02088364")] * 600
-    assert text_vectors(pack.grounder(), texts).shape == (600, 3)
 
 
 @pytest.mark.parametrize(

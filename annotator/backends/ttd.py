@@ -130,7 +130,9 @@ class Trainer:
         self._half = torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float16
         scaled = on_gpu and self._half == torch.float16
         self._scaler = torch.amp.GradScaler(dense.device.type, enabled=scaled)
-        self._micro, self._steps, self._fallback = 0, 0, ""
+        #: Images computed at a time, 0 for all of a batch.
+        self._micro = 0
+        self._steps, self._fallback = 0, ""
 
     @property
     def id(self) -> str:
@@ -244,10 +246,8 @@ class Trainer:
         ones when it does not. Raises AnnotatorError when it does not hold a single one."""
         import torch
 
-        if not self._micro:
-            self._micro = n
         while True:
-            size = self._micro
+            size = self._micro or n
             try:
                 return compute([slice(i, min(n, i + size)) for i in range(0, n, size)])
             except Exception as error:

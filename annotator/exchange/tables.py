@@ -1,4 +1,4 @@
-"""Tables of numbers as CSV, precision-recall curves as PNG."""
+"""Tables of numbers as CSV, precision-recall curves and losses as PNG."""
 
 from __future__ import annotations
 
@@ -93,6 +93,55 @@ def draw_curves(curves: Sequence[Curve], path: Path, title: str = "") -> None:
         frameon=False,
         handlelength=3,
     )
+    with atomic_file(path) as file:
+        figure.savefig(file, format="png", metadata={"Software": _SOFTWARE})
+
+
+#: Lines of a training: column, name in the legend, colour; the sum is drawn over its parts.
+_LOSSES = (
+    ("distill", "text and tags (eq. 4)", _COLOURS[2]),
+    ("tag", "tags (eq. 5)", _COLOURS[4]),
+    ("loss", "sum", _COLOURS[0]),
+    ("validation", "sum, pairs set apart", _COLOURS[1]),
+)
+
+
+def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path, title: str = "") -> None:
+    """The losses of a fine-tuning over its steps as a PNG of 1400 x 1000 pixels. ``rows``: "step"
+    with any of "loss", "distill", "tag" and "validation", None for what was not looked at. An
+    existing picture of ours is replaced as a whole. Raises AnnotatorError when there is nothing to
+    draw, another file is there, or the file cannot be written."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    lines = [
+        (name, colour, [(row["step"], row[key]) for row in rows if row.get(key) is not None])
+        for key, name, colour in _LOSSES
+    ]
+    if not any(points for _, _, points in lines):
+        raise AnnotatorError(f"There are no losses to draw into {path}.")
+    _require_ours(path, _PICTURE, "picture")
+    figure = Figure(figsize=(7, 5), dpi=200, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for name, colour, points in lines:
+        if not points:
+            continue
+        # Few points are lost without marks, many are lost behind them.
+        mark = "o" if len(points) <= 50 else ""
+        steps, losses = zip(*points, strict=True)
+        axes.plot(steps, losses, color=colour, linewidth=1.6, marker=mark, markersize=4, label=name)
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("Steps")
+    axes.set_ylabel("Loss")
+    if title:
+        axes.set_title(title, fontsize=11)
+    axes.grid(color="#d8dce3", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9)
     with atomic_file(path) as file:
         figure.savefig(file, format="png", metadata={"Software": _SOFTWARE})
 

@@ -1,4 +1,4 @@
-"""Tables as CSV and curves as PNG: whole files or none."""
+"""Tables as CSV, curves and losses as PNG: whole files or none."""
 
 import csv
 from pathlib import Path
@@ -9,7 +9,7 @@ from PIL import Image
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.metrics import Curve
-from annotator.exchange.tables import draw_curves, write_csv
+from annotator.exchange.tables import draw_curves, draw_losses, write_csv
 
 ROWS = [
     {"Method": "BASE, first", "P": 54.0 + 1 / 3, "P std": 0.25, "#L": 7},
@@ -76,3 +76,21 @@ def test_only_what_was_written_here_is_replaced(tmp_path: Path) -> None:
     draw_curves(CURVES[:1], tmp_path / "curves.png")
     assert (tmp_path / "empty").read_bytes() == before["table.csv"]
     assert (tmp_path / "curves.png").read_bytes() != before["curves.png"]
+
+
+def test_losses_are_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "losses.png"
+    rows = [{"step": 0, "loss": None, "distill": None, "tag": None, "validation": 2.0}]
+    rows += [{"step": i, "loss": 2 / i, "distill": 1 / i, "tag": 1 / i} for i in range(1, 80)]
+    draw_losses(rows, path, "Losses")
+    with Image.open(path) as image:
+        assert (image.format, image.size) == ("PNG", (1400, 1000))
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
+    # The sum is a line, the check a single mark; what lies below another line cannot be seen.
+    assert np.count_nonzero((pixels == (0x00, 0x72, 0xB2)).all(1)) > 500
+    assert np.count_nonzero((pixels == (0xD5, 0x5E, 0x00)).all(1)) > 20
+    with pytest.raises(AnnotatorError, match="no losses"):
+        draw_losses([{"step": 1, "loss": None}], path)
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
+    with pytest.raises(AnnotatorError, match="exists and is no picture"):
+        draw_losses(rows, tmp_path / "photo.png")

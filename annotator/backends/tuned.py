@@ -1,0 +1,219 @@
+"""Packs whose grounder was fine-tuned here: a manifest of the person's, and a folder beside it.
+
+``NAME.toml`` and ``NAME/`` in the person's folder of models; in the folder the LoRA
+(``adapter``), the losses, and checkpoints while a training is not at its end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from annotator.backends import manifest, registry
+from annotator.backends.manifest import RoleSpec
+from annotator.backends.registry import Pack
+from annotator.core.errors import AnnotatorError
+from annotator.core.paths import shipped, there
+
+#: First line of the manifests that this module wrote and may delete.
+_OURS = "# A fine-tuned grounder, written by Annotator: `annotator models remove` deletes it."
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
+ADAPTER, CHECKPOINTS, LOSSES, PLOT = "adapter", "checkpoints", "losses.csv", "losses.png"
+_CONTENT = frozenset({ADAPTER, CHECKPOINTS, LOSSES, PLOT})
+
+
+def home(name: str) -> Path:
+    """The folder of a pack of that name; it need not exist."""
+    return registry.user_models() / name
+
+
+def check_name(name: str) -> None:
+    """Raises AnnotatorError for what is no name of a pack, and for one that is taken."""
+    if not _NAME.match(name):
+        raise AnnotatorError(
+            f"{name[:64]!r} is no name of a pack: use small letters, digits, - and _."
+        )
+    if any(path.stem == name for path in shipped("models").glob("*.toml")):
+        raise AnnotatorError(f"The pack {name} comes with Annotator: choose another name.")
+    path = registry.user_models() / f"{name}.toml"
+    if there(path):
+        remedy = f", or first: annotator models remove {name}" if _ours(path) else ""
+        raise AnnotatorError(f"There is a pack {name} already: choose another name{remedy}.")
+    _check_folder(home(name))
+
+
+def extended(pack: Pack) -> str:
+    """The name of the pack that a fine-tuned one extends: ``pack``, or, when that is fine-tuned
+    itself, the one below it, so that it can be removed. Raises AnnotatorError for a manifest that
+    is not among the packs."""
+    base = pack.path.stem
+    if _known().get(base) != pack.path:
+        raise AnnotatorError(
+            f"The manifest {pack.path} is not among the packs: move it into "
+            f"{registry.user_models()} first."
+        )
+    return str(_facts(pack.path)["extends"]) if _ours(pack.path) else base
+
+
+def write_pack(base: Pack, name: str, adapter: Path, facts: Mapping[str, Any]) -> Path:
+    """The manifest of ``base`` with the LoRA in ``adapter`` on its grounder.
+
+    ``facts``: what it was trained on, for its description: "pairs", "images", "steps", "text"
+    and "date". Raises AnnotatorError for a name that is taken or is none, an adapter that is not
+    there, and when the file cannot be written.
+    """
+    check_name(name)
+    below, spec = extended(base), base.specs["grounder"]
+    if not (adapter / "adapter_config.json").is_file():
+        raise AnnotatorError(f"There is no adapter in {adapter}: train it again.")
+    says = (
+        f"Fine-tuned by text-tag self-distillation on {facts['pairs']} pairs of text and image "
+        f"({facts['images']} images, {facts['text']}) in {facts['steps']} steps, {facts['date']}."
+    )
+    lines = [
+        _OURS,
+        "",
+        f"name = {_toml(name)}",
+        f"title = {_toml(f'{base.title}, fine-tuned')}",
+        f"description = {_toml(says)}",
+        f"extends = {_toml(below)}",
+        "",
+        *_role(spec, adapter),
+    ]
+    path = registry.user_models() / f"{name}.toml"
+    _write(path, "\n".join(lines) + "\n")
+    return path
+
+
+def remove(name: str) -> list[Path]:
+    """Deletes a fine-tuned pack of the person's with its folder, also one whose training was not
+    at its end; what was deleted. Files in that folder that are not of a training stay. Raises
+    AnnotatorError for any other pack, one that another pack extends, and when something cannot be
+    deleted."""
+    path, folder = registry.user_models() / f"{name}.toml", home(name)
+    if not _NAME.match(name) or not (there(path) or (folder / CHECKPOINTS).is_dir()):
+        if name in registry.list_packs():
+            raise AnnotatorError(f"The pack {name} comes with Annotator and stays.")
+        raise AnnotatorError(f"There is no fine-tuned pack {name[:64]} in {path.parent}.")
+    if there(path) and not _ours(path):
+        raise AnnotatorError(
+            f"The pack {name} was not made by fine-tuning: delete {path} yourself if you want to."
+        )
+    for other, where in _known().items():
+        bases = _facts(where).get("extends", [])
+        if other != name and name in ([bases] if isinstance(bases, str) else bases):
+            raise AnnotatorError(f"The pack {other} extends {name}: delete {where} first.")
+    if folder.is_symlink():
+        raise AnnotatorError(f"{folder} is a link to another folder: delete it yourself.")
+    gone = []
+    try:
+        for one in (path, *(folder / part for part in sorted(_CONTENT))):
+            if not there(one) and not one.is_symlink():
+                continue
+            if one.is_dir() and not one.is_symlink():
+                shutil.rmtree(one)
+            else:
+                one.unlink()
+            gone.append(one)
+    except OSError as error:
+        raise AnnotatorError(
+            f"{error.filename} could not be deleted ({error.strerror}): see to its permissions "
+            "and try again."
+        ) from error
+    with suppress(OSError):
+        folder.rmdir()  # only when nothing else is in it
+    return gone
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises AnnotatorError when a training would write into a folder of something else."""
+    try:
+        others = {one.name for one in folder.iterdir() if not one.name.startswith(".")} - _CONTENT
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise AnnotatorError(
+            f"{folder} is no folder that can be used ({error.strerror}): choose another name."
+        ) from error
+    if others or folder.is_symlink():
+        raise AnnotatorError(f"There is another folder at {folder}: choose another name.")
+
+
+def _role(spec: RoleSpec, adapter: Path) -> Iterator[str]:
+    home = registry.user_models()
+    assert spec.folder is not None
+    folder = spec.folder.locate()
+    inside = adapter.is_relative_to(home)
+    extra = sum(one.stat().st_size for one in adapter.iterdir())
+    values: dict[str, Any] = {
+        "kind": spec.kind,
+        "model": spec.model,
+        # As it was written, where that is found from here too.
+        "folder": spec.folder.folder if folder == home / spec.folder.folder else str(folder),
+        "adapter": adapter.relative_to(home).as_posix() if inside else str(adapter),
+        "licence": spec.licence,
+        "size_bytes": spec.size_bytes + extra,
+        "memory_mb": spec.memory_mb,
+        "source": spec.source,
+    }
+    yield "[roles.grounder]"
+    yield from (f"{key} = {_toml(value)}" for key, value in values.items())
+    for table, rows in (("hashes", spec.folder.hashes), ("options", spec.options)):
+        if rows:
+            yield from ("", f"[roles.grounder.{table}]")
+            yield from (f"{_toml(key)} = {_toml(value)}" for key, value in rows.items())
+
+
+def _toml(value: Any) -> str:
+    # Texts, numbers, truth values and lists of these are written in JSON as in TOML.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _known() -> dict[str, Path]:
+    """Name -> manifest of all packs that can be read."""
+    found = {}
+    for name in registry.list_packs():
+        with suppress(AnnotatorError):
+            found[name] = registry.load_pack(name).path
+    return found
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _ours(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline().rstrip("\n") == _OURS
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _write(path: Path, text: str) -> None:
+    """The file, whole or not at all; read back before it takes its place."""
+    temporary = path.parent / f".{path.stem}-{secrets.token_hex(4)}.part"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        manifest.read(temporary, _known())
+        temporary.replace(path)
+    except OSError as error:
+        raise AnnotatorError(
+            f"The pack manifest {path} could not be written ({error.strerror}): see to the folder "
+            "and its disk, the training is kept."
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()

@@ -199,9 +199,9 @@ class Studio:
         self.session.select_image(best.image_id)
         self.wait("the image", lambda: self.session.idle and view.facts is not None)
         self.session.select_synset(best.synset_id)
-        view.set_heat_on(True)
-        self.wait("the mask preview", lambda: view.grounding.preview is not None)
-        return lambda: bool(self.session.idle and view.grounding.preview is not None)
+        view.desk.set_heat_on(True)
+        self.wait("the mask preview", lambda: view.desk.grounding.preview is not None)
+        return lambda: bool(self.session.idle and view.desk.grounding.preview is not None)
 
     def show_merge(self) -> Callable[[], bool]:
         """The first suggestion and what it would do; where there is none, two words that mean

@@ -38,9 +38,11 @@ class Forms:
         self._made.clear()
 
     def ask(self, what: str, under: QWidget | None) -> None:
-        """Open the form of "propose", "segment", "export", "group", "server" or "replies"."""
-        asks: dict[str, Callable[[QWidget | None], None]] = {
+        """Open the form of "propose", "segment", "export", "group", "server" or "replies"; to
+        look for tags in the pixels nothing has to be asked."""
+        asks: dict[str, Callable[[QWidget | None], object]] = {
             "propose": self._propose,
+            "support": lambda _: steps.support(self._session),
             "segment": self._segment,
             "export": self._export,
             "group": self._group,

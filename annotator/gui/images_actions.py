@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QAbstractButton, QApplication
+from PySide6.QtWidgets import QApplication
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.records import Rle, Verdict
-from annotator.gui.canvas.cut_tool import CutTool
+from annotator.core.records import Verdict
 from annotator.gui.commands import Commands
+from annotator.gui.masks_actions import MasksActions
 from annotator.operations import tags as tag_operations
 from annotator.project import queries
 from annotator.project.project import Project
@@ -36,14 +36,10 @@ class ImagesActions(QObject):
         super().__init__(view)
         self._view = view
         self._session = view.session
-        self._cut = CutTool()
         view.tags.decided.connect(self.decide)
         view.tags.word_entered.connect(self.add_word)
         view.tags.synset_opened.connect(self._open_synset)
         view.regions.decided.connect(self.decide)
-        view.bar.keep_clicked.connect(self.keep)
-        view.bar.drop_clicked.connect(self.drop)
-        view.tools.chosen.connect(self.choose_tool)
         self._register(commands)
 
     def _register(self, commands: Commands) -> None:
@@ -59,6 +55,9 @@ class ImagesActions(QObject):
             name = f"images.{id}"
             commands.add(name, title, keys, run, scope=view, group="Images", enabled=enabled)
 
+        # For the whole window: it is offered wherever the step ended.
+        unsupported = "Show images with a tag that no pixel shows"
+        commands.add("images.unsupported", unsupported, (), self.show_unsupported, group="Images")
         add("next", "Next image", ("D", "PgDown"), lambda: self.go(1))
         add("previous", "Previous image", ("A", "PgUp"), lambda: self.go(-1))
         add("first", "First image", "Home", lambda: self.go(-(10**9)))
@@ -75,13 +74,7 @@ class ImagesActions(QObject):
         add("word", "Add a word", ("+", "W"), self.begin_word)
         add("dropped", "Show or hide dropped words", "", view.tags.toggle_dropped)
         add("tab", "Tags or regions", "T", self.other_tab)
-        add("heat", "Heatmap of the selected tag", "H", self.toggle_heat)
-        add("lower", "Lower the threshold", "[", lambda: view.bar.threshold.step(-2))
-        add("higher", "Raise the threshold", "]", lambda: view.bar.threshold.step(2))
-        add("keep", "Keep the mask", ("Return", "Enter"), self.keep, self._can_keep)
-        add("drop", "Drop the mask, then the heatmap", "Esc", self.drop)
-        add("tool_move", "Tool: select and move", "V", lambda: self.choose_tool("select"))
-        add("tool_cut", "Tool: cut the heatmap where I click", "C", lambda: self.choose_tool("cut"))
+        self.masks = MasksActions(view, add)
         add("fit", "Fit the image", ("F", "0"), view.canvas.fit)
         add("actual", "Image at 100 %", "Ctrl+0", view.canvas.actual_size)
         add("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+="), lambda: view.canvas.zoom_by(1.25))
@@ -91,11 +84,6 @@ class ImagesActions(QObject):
         """Arrows belong to the grid or a slider while that has the keyboard."""
         view, focus = self._view, QApplication.focusWidget()
         return focus in (None, view, view.canvas, view.tags.rows, view.regions.rows)
-
-    def _can_keep(self) -> bool:
-        """Enter presses a button that has the keyboard."""
-        focus = QApplication.focusWidget()
-        return self._view.grounding.preview is not None and not isinstance(focus, QAbstractButton)
 
     # ---- images --------------------------------------------------------------------------
 
@@ -121,6 +109,11 @@ class ImagesActions(QObject):
                 self._session.select_image(found)
 
         self._session.read(read, done, key="images.next")
+
+    def show_unsupported(self) -> None:
+        """Only the images where no pixel shows an undecided tag."""
+        self._session.select_view("images")
+        self._view.left.show_status("unsupported")
 
     # ---- verdicts ------------------------------------------------------------------------
 
@@ -207,46 +200,6 @@ class ImagesActions(QObject):
                 tag_operations.add_word, image_id, text, done=self._session.select_synset
             )
 
-    # ---- heatmap and mask ----------------------------------------------------------------
-
-    def toggle_heat(self) -> None:
-        self._view.set_heat_on(not self._view.grounding.on)
-
-    def choose_tool(self, name: str) -> None:
-        """ "select" or "cut"; to cut there has to be a heatmap."""
-        view = self._view
-        view.canvas.set_tool(self._cut if name == "cut" else None)
-        if name == "cut" and not view.grounding.on:
-            view.set_heat_on(True)
-
-    def keep(self) -> None:
-        """The mask becomes an accepted region of the person's."""
-        view, preview = self._view, self._view.grounding.preview
-        if preview is None:
-            return
-
-        prompt = {"kind": "heatmap", "threshold": preview.threshold}
-        self._session.act(
-            _keep_region,
-            preview.image_id,
-            preview.synset_id,
-            preview.rle,
-            preview.threshold,
-            prompt,
-        )
-        view.grounding.drop()
-
-    def drop(self) -> None:
-        """First the mask, then the heatmap, then the selected region and the tool."""
-        view = self._view
-        if view.grounding.drop():
-            return
-        if view.grounding.on:
-            view.set_heat_on(False)
-        else:
-            view.select_region(None)
-            view.canvas.set_tool(None)
-
 
 # Regions bring OpenCV with them, a quarter of a second at the start of the window: it is loaded
 # on the decisions thread when the first region is decided.
@@ -257,16 +210,3 @@ def _decide_region(project: Project, verdict: Verdict, region_id: int) -> None:
 
     verbs = {"accepted": regions.accept, "rejected": regions.reject, "unknown": regions.clear}
     verbs[verdict](project, [region_id])
-
-
-def _keep_region(
-    project: Project,
-    image_id: int,
-    synset_id: int,
-    rle: Rle,
-    threshold: float,
-    prompt: Mapping[str, Any],
-) -> int:
-    from annotator.operations import regions
-
-    return regions.keep(project, image_id, synset_id, rle, threshold, prompt)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from annotator.core.records import Image
 from annotator.gui import theme
 from annotator.gui.canvas.frame import Frame
-from annotator.gui.canvas.grounding import Grounding, Preview
 from annotator.gui.canvas.image_facts import ImageFacts, Shapes, read_facts
 from annotator.gui.canvas.layers import Shape
 from annotator.gui.canvas.loader import FrameLoader
-from annotator.gui.canvas.shapes import Heat
 from annotator.gui.canvas.view import CanvasView
 from annotator.gui.commands import Commands
 from annotator.gui.images_actions import ImagesActions
+from annotator.gui.images_masks import MaskDesk
+from annotator.gui.item_models.tags import not_replaced
 from annotator.gui.panels.canvas_bar import CanvasBar
 from annotator.gui.panels.canvas_bar_tools import ToolPalette
+from annotator.gui.panels.find_bar import FindBar
 from annotator.gui.panels.image_vocabulary_reader import VocabularyReader
 from annotator.gui.panels.images_style import style_sheet
 from annotator.gui.panels.regions import RegionsPanel
@@ -46,16 +47,18 @@ class ImagesView(QWidget):
         self.decided: dict[int, str] = {}  # synset -> verdict, until the facts are read again
         self._frame: Frame | None = None
         self._painted = False
+        self._region_wanted: int | None = None  # to be selected when it is read
 
         self.store = ThumbnailStore(session, self)
         self.left = ThumbnailsPanel(session, self.store)
         self.canvas = CanvasView()
         self.bar = CanvasBar()
+        self.finder = FindBar()
         self.tags = TagsPanel(session, self.store)
         self.regions = RegionsPanel()
         self.tabs = CountTabs(("Tags", "Regions"))
         self.loader = FrameLoader(session, self)
-        self.grounding = Grounding(session, self)
+        self.desk = MaskDesk(session, self.canvas, self.bar, self.finder, self)
         self.shapes = Shapes(session, self)
         self.reader = VocabularyReader(session, self.tags)
         self._lay_out()
@@ -78,6 +81,7 @@ class ImagesView(QWidget):
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addWidget(self.finder)
         column.addWidget(self.canvas, 1)
         below = QHBoxLayout()
         below.setContentsMargins(16, 8, 16, 12)
@@ -133,16 +137,9 @@ class ImagesView(QWidget):
         canvas.pointer_moved.connect(self.bar.set_pointer)
         canvas.region_clicked.connect(self._region_clicked)
         canvas.region_hovered.connect(self._hover_region)
-        canvas.cut_at.connect(self._cut_at)
         canvas.tool_changed.connect(self.tools.set_current)
-        self.bar.heat_toggled.connect(self.set_heat_on)
-        self.bar.threshold_changed.connect(self.grounding.set_threshold)
-        self.bar.opacity_changed.connect(self._set_opacity)
         self.bar.fit_clicked.connect(canvas.fit)
         self.bar.actual_clicked.connect(canvas.actual_size)
-        self.grounding.noted.connect(self.bar.set_note)
-        self.grounding.heat_changed.connect(self._show_heat)
-        self.grounding.preview_changed.connect(self._show_preview)
 
     # ---- which image ---------------------------------------------------------------------
 
@@ -176,7 +173,7 @@ class ImagesView(QWidget):
     def _leave_image(self) -> None:
         self.facts, self._frame = None, None
         self.decided.clear()
-        self.grounding.set_subject(None, None, None)
+        self.desk.set_subject(None, None, None, None)
         self.bar.set_image("", 0, 0)
 
     def _read_facts(self, image_id: int) -> None:
@@ -192,10 +189,14 @@ class ImagesView(QWidget):
         if shown is None or shown != facts.image:
             self.loader.show(facts.image)
         self.tags.set_tags(facts.tags, self._why_no_tags(facts))
-        self.regions.set_regions(facts.regions)
+        regions = not_replaced(facts.regions)
+        self.regions.set_regions(regions)
         self.tabs.set_count(TAGS, self.tags.count)
-        self.tabs.set_count(REGIONS, len(facts.regions))
-        self.shapes.show(facts.image.id, facts.regions)
+        self.tabs.set_count(REGIONS, len(regions))
+        self.shapes.show(facts.image.id, regions)
+        if self._region_wanted in {region.id for region in regions}:
+            self.select_region(self._region_wanted)
+            self._region_wanted = None
         if fresh:
             self._choose_tag()
             self._choose_region()
@@ -232,7 +233,9 @@ class ImagesView(QWidget):
         self.tools.show()
         self.bar.set_image(image.path, frame.width, frame.height)
         if self.facts is not None and self.facts.image.id == image.id:
-            self.shapes.show(image.id, self.facts.regions)
+            self.shapes.show(image.id, not_replaced(self.facts.regions))
+        following = dict.fromkeys(self.left.neighbour(step) for step in (1, 2, 3))
+        self.desk.set_queue(tuple(i for i in following if i is not None and i != image.id))
         self._ground()
         ahead = [self.left.neighbour(step) for step in (1, -1)]
         known = (self.left.model.image(i) for i in ahead if i is not None and i != image.id)
@@ -277,13 +280,11 @@ class ImagesView(QWidget):
         self._ground()
 
     def _ground(self) -> None:
-        """A heatmap belongs to a decoded image and one of its tags."""
+        """Masks are of a tag on a decoded image; with the Regions tab open, clicks correct the
+        selected one."""
         tag = self.tags.tag if self.facts is not None else None
-        layer = self.canvas.regions
-        layer.only_synset = tag.synset_id if tag is not None and self.grounding.on else None
-        synset = None if tag is None else tag.synset_id
-        self.grounding.set_subject(self.image, self._frame, synset)
-        self.canvas.update()
+        region = self.regions.region if self.tabs.current == REGIONS else None
+        self.desk.set_subject(self.image, self._frame, tag, region)
 
     # ---- regions -------------------------------------------------------------------------
 
@@ -291,11 +292,16 @@ class ImagesView(QWidget):
         """Select a mask, in the list and on the canvas."""
         self.regions.select(region_id)
         self.canvas.regions.selected = region_id
-        self.canvas.update()
+        self._ground()
+
+    def select_when_read(self, region_id: int) -> None:
+        """Select a mask that was made just now."""
+        self._region_wanted = region_id
 
     def _open_tab(self, place: int) -> None:
         self._pages.setCurrentIndex(place)
         self._choose_region()
+        self._ground()
 
     def _choose_region(self) -> None:
         """The keys of the Regions tab need a mask to speak of."""
@@ -312,39 +318,6 @@ class ImagesView(QWidget):
         if region_id != self.canvas.regions.hovered:
             self.canvas.regions.hovered = region_id
             self.canvas.update()
-
-    # ---- heatmap and mask preview --------------------------------------------------------
-
-    def set_heat_on(self, on: bool) -> None:
-        self.grounding.set_on(on)
-        self.bar.set_heat_on(on)
-        self._ground()
-        if on and self.tags.tag is None:
-            self.bar.set_note("Select a tag to see where it is.")
-
-    def _show_heat(self, heat: Heat | None, threshold: float) -> None:
-        self.canvas.heat.image = None if heat is None else heat.picture
-        self.bar.set_heat(heat, threshold)
-        self.canvas.update()
-
-    def _show_preview(self, preview: Preview | None) -> None:
-        tag = self.tags.tag
-        self.canvas.preview.outline = None if preview is None else preview.outline
-        name = "" if tag is None else tag.synset
-        self.bar.set_preview(name, None if preview is None else preview.area)
-        self.canvas.update()
-
-    def _cut_at(self, point: QPointF) -> None:
-        heat, frame = self.grounding.heat, self._frame
-        if heat is not None and frame is not None:
-            value = heat.at(point.x() / frame.width, point.y() / frame.height)
-            self.bar.threshold.set_value(value)
-
-    def _set_opacity(self, opacity: float) -> None:
-        self.canvas.heat.opacity = opacity
-        self.canvas.regions.fill = 0.45 * opacity
-        self.canvas.preview.fill = 0.4 * opacity  # the heatmap shows through
-        self.canvas.update()
 
     # ---- the rest ------------------------------------------------------------------------
 
@@ -374,7 +347,7 @@ class ImagesView(QWidget):
     def _theme_changed(self) -> None:
         self._restyle()
         if self.facts is not None:
-            self.shapes.show(self.facts.image.id, self.facts.regions)
+            self.shapes.show(self.facts.image.id, not_replaced(self.facts.regions))
 
     def _restyle(self) -> None:
         tokens = theme.tokens()

@@ -195,6 +195,8 @@ class MainWindow(QMainWindow):
         self.workspace = Workspace(session, self.commands, self)
         self.workspace.counted.connect(self.top.show_project)
         self.workspace.saved.connect(self.status.show_saved)
+        self.status.show_note("")
+        self.workspace.ahead.connect(self.status.show_note)
         self.workspace.images.first_image_painted.connect(shown.set)
         self.workspace.images.first_image_painted.connect(self.first_image_painted)
         session.view_changed.connect(self.top.show_view)

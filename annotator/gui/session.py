@@ -60,6 +60,7 @@ class Session(QObject):
         self._closed = False
         self._readers = Pool("reader", 2, self)
         self._workers = Pool("worker", 2, self)
+        self._spare = Pool("spare", 1, self, in_order=True)
         self._decisions = Pool("decisions", 1, self, in_order=True)
         for pool in self._pools:
             pool.idle.connect(self._maybe_settled)
@@ -104,6 +105,22 @@ class Session(QObject):
     ) -> None:
         """Decoding and models, on a worker; higher priority first, then the newest."""
         self._workers.put(Task(fn, done, failed or self._report, key), priority)
+
+    def work_ahead(
+        self,
+        fn: Callable[[], T],
+        done: Callable[[T], object],
+        *,
+        failed: Callable[[Exception], object] | None = None,
+    ) -> None:
+        """What nobody waits for yet, one at a time on a thread of its own: what is at hand never
+        waits for it."""
+        self._spare.put(Task(fn, done, failed or self._report, ""))
+
+    def tell_fallbacks(self) -> None:
+        """Say, once, what models had to do with less than they were told to use."""
+        for words in self.models.fallbacks():
+            self.message.emit("note", words)
 
     def act(
         self,
@@ -200,6 +217,7 @@ class Session(QObject):
         self._decisions.close(finish=True)
         self.jobs.close()
         self._workers.close(finish=False)
+        self._spare.close(finish=False)
         self._readers.close(finish=False)
         self.project.close()
 
@@ -212,8 +230,8 @@ class Session(QObject):
     # --- inside
 
     @property
-    def _pools(self) -> tuple[Pool, Pool, Pool]:
-        return self._readers, self._workers, self._decisions
+    def _pools(self) -> tuple[Pool, ...]:
+        return self._readers, self._workers, self._spare, self._decisions
 
     def _on_commit(self, kinds: frozenset[str]) -> None:
         # Called on whichever thread committed; a person's own decision shows at once.

@@ -60,6 +60,14 @@ def register(commands: Commands, window: MainWindow) -> None:
         group=project,
         enabled=opened,
     )
+    add(
+        "support",
+        "Look for the tags in the pixels",
+        "Ctrl+L",
+        lambda: ask("support"),
+        group=project,
+        enabled=opened,
+    )
     add("segment", "Draw masks…", "Ctrl+M", lambda: ask("segment"), group=project, enabled=opened)
     add("export", "Export…", "Ctrl+E", lambda: ask("export"), group=project, enabled=opened)
     add(

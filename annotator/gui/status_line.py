@@ -41,6 +41,8 @@ class StatusLine(QWidget):
         self.saved = QLabel(self)
         self.saved.setObjectName("muted")
         self.saved.setTextFormat(Qt.TextFormat.PlainText)
+        self.note = QLabel(self)
+        self.note.setObjectName("muted")
         self.undo = QPushButton(self)
         self.undo.setObjectName("inline")
         self.undo.clicked.connect(self.undo_wanted)
@@ -49,6 +51,7 @@ class StatusLine(QWidget):
         row.setSpacing(12)
         for part in (self.title, self.bar, self.numbers, self.cancel):
             row.addWidget(part)
+        row.addWidget(self.note)
         row.addStretch(1)
         row.addWidget(self.saved)
         row.addWidget(self.undo)
@@ -82,6 +85,10 @@ class StatusLine(QWidget):
         self.undo.setToolTip(plain_tip(f"{text} (Ctrl+Z)") if undo else "")
         self.undo.setEnabled(bool(undo))
         self.undo.setVisible(bool(saved))
+
+    def show_note(self, words: str) -> None:
+        """What goes on beside, that nobody waits for; "" when nothing does."""
+        self.note.setText(words)
 
     def _started(self, job: Job) -> None:
         job.progressed.connect(self._refresh_soon)

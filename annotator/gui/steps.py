@@ -69,13 +69,29 @@ def group(session: Session) -> Job | None:
     return _start(session, "group", "Looking for groups of words", run, _grouped)
 
 
+def support(session: Session) -> Job | None:
+    """Which tags the pixels show, and where."""
+
+    def run() -> Iterator[Progress]:
+        from annotator.pipeline.support import support as pipeline
+
+        yield from pipeline(session.project, session.models.pack())
+        session.models.grounder()  # built by now: what it has to say of itself is told at the end
+
+    return _start(session, "support", "Looking for the tags in the pixels", run, _supported)
+
+
 def segment(session: Session, synset: int | None) -> Job | None:
     """Masks for one synset, or for the strongest tags of every image."""
 
     def run() -> Iterator[Progress]:
         from annotator.pipeline.segment import segment as pipeline
 
-        yield from pipeline(session.project, session.models.pack(), synset)
+        pack = session.models.pack()
+        yield from pipeline(session.project, pack, synset)
+        if pack.has("refiner"):
+            session.models.refiner()  # built by now, as the grounder
+        session.models.grounder()
 
     done = "The masks are drawn; accept or reject them under Regions."
     return _start(session, "segment", "Drawing masks", run, done)
@@ -140,6 +156,14 @@ def _grouped(result: Result) -> Said:
     return _with_usage(words, result), (("Show them (Ctrl+2)", "view.vocabulary"),)
 
 
+def _supported(result: Result) -> Said:
+    tags, unsupported = result.get("tags") or 0, result.get("unsupported") or 0
+    if not unsupported:
+        return f"Looked for {plural(tags, 'tag')}: the pixels show all of them.", ()
+    words = f"Looked for {plural(tags, 'tag')}: no pixel shows {unsupported:,} of them."
+    return words, (("Show their images", "images.unsupported"),)
+
+
 def _with_usage(words: list[str], result: Result) -> str:
     usage = usage_words(result.get("usage"))
     return " ".join([*words, f"It took {usage}."] if usage else words)
@@ -178,6 +202,7 @@ def _report(session: Session, job: Job, done: str | Callable[[Result], Said]) ->
             words = words.rstrip(".") + "."
             # A scan tries broken files again each time: that is a note, and no news.
             level = "error" if done else "note"
+        words = " ".join([words, *session.models.fallbacks()]).strip()
         if offers:
             session.offered.emit(level, words, offers)
         elif words:

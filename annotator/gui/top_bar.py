@@ -56,6 +56,7 @@ class TopBar(QWidget):
         self.buttons: dict[str, QPushButton] = {}
         for command, title in (
             ("propose", "Propose…"),
+            ("support", "Check tags"),
             ("segment", "Masks…"),
             ("export", "Export…"),
         ):

@@ -35,6 +35,8 @@ class Workspace(QWidget):
     counted = Signal(str, str)  # name, counts: for the top bar
     saved = Signal(str, str, str)  # what is saved, what undo would undo, where: for the status line
 
+    ahead = Signal(str)  # what is made ready for later: for the status line
+
     def __init__(self, session: Session, commands: Commands, parent: QWidget) -> None:
         super().__init__(parent)
         self.image_count: int | None = None
@@ -44,6 +46,7 @@ class Workspace(QWidget):
         self._words: dict[Chip, int] | None = None
         self._begun = False
         self.images = ImagesView(session, commands, self)
+        self.images.desk.encodings.ahead_changed.connect(self._tell_ahead)
         self.vocabulary: QWidget | None = None
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.images)
@@ -72,6 +75,9 @@ class Workspace(QWidget):
         columns = view.findChild(QSplitter)
         middle = None if columns is None else columns.widget(1)
         return middle or view
+
+    def _tell_ahead(self, left: int) -> None:
+        self.ahead.emit(f"Getting the next {plural(left, 'image')} ready" if left else "")
 
     def dismiss(self) -> None:
         """Before it goes: the forms belong to the window."""

@@ -1,52 +1,51 @@
-"""The heatmap of the selected tag and the mask that is cut from it, computed in workers."""
+"""The heatmap of the selected tag or of a sentence, and the mask that is cut from it, computed in
+workers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.records import Image, Rle
+from annotator.core.records import Image
 from annotator.gui import theme
+from annotator.gui.canvas.encodings import Encodings
 from annotator.gui.canvas.frame import Frame
-from annotator.gui.canvas.layers import Outline
+from annotator.gui.canvas.preview import Preview, Subject
 from annotator.gui.faults import in_words
 from annotator.gui.session import Session
 from annotator.project import queries
 
 if TYPE_CHECKING:
-    from annotator.backends.protocols import Grounder, TagText
+    from annotator.backends.protocols import Floats, Grounder, TagText
     from annotator.gui.canvas.shapes import Heat
+    from annotator.pipeline.text_maps import TextMap
 
 #: The mask follows the threshold after this rest, in milliseconds.
 _REST = 60
+#: Which map of a sentence: its own, or the one of all its selected words together; a word's own
+#: map goes by the word.
+TEXT, UNION = "", "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A mask that is not kept yet."""
+class _Asked(NamedTuple):
+    """What a map is wanted of: a sentence, or the selected tag where that is empty."""
 
-    image_id: int
-    synset_id: int
-    rle: Rle
-    outline: Outline
-    area: int
-    threshold: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
     image: Image
     frame: Frame
-    synset_id: int
+    synset_id: int | None
+    text: str
+    which: str
+    smooth: bool
 
 
 class _Looked(NamedTuple):
     heat: Heat
     threshold: float
     origin: str
+    told: dict[str, Any]  # the beginning of a region's prompt
+    text_map: TextMap | None
 
 
 class Grounding(QObject):
@@ -55,19 +54,25 @@ class Grounding(QObject):
 
     noted = Signal(str)  # what is going on; "" when nothing is
     heat_changed = Signal(object, float)  # Heat | None, threshold
+    text_changed = Signal(object)  # TextMap | None
     preview_changed = Signal(object)  # Preview | None
 
-    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+    def __init__(
+        self, session: Session, encodings: Encodings, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._session = session
-        self._subject: _Subject | None = None
+        self._encodings = encodings
+        self._image: Image | None = None
+        self._frame: Frame | None = None
+        self._synset: int | None = None
         self._on = False
+        self._text, self._which, self._smooth = "", TEXT, False
+        self._map: tuple[tuple[int, str | None, str], TextMap] | None = None
         self._question = 0
-        self._heat: Heat | None = None
+        self._looked_at: _Looked | None = None
         self._threshold: float | None = None
         self._preview: Preview | None = None
-        self._origin = ""
-        self._encoding: tuple[tuple[int, str | None], Any] | None = None
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST)
@@ -79,7 +84,21 @@ class Grounding(QObject):
 
     @property
     def heat(self) -> Heat | None:
-        return self._heat
+        return None if self._looked_at is None else self._looked_at.heat
+
+    @property
+    def text(self) -> str:
+        """The sentence whose maps are shown, "" while it is the tag's."""
+        return self._text
+
+    @property
+    def active(self) -> bool:
+        """Whether a map is shown, or on its way."""
+        return self._on or bool(self._text)
+
+    @property
+    def smooth(self) -> bool:
+        return self._smooth
 
     @property
     def preview(self) -> Preview | None:
@@ -93,14 +112,35 @@ class Grounding(QObject):
 
     def set_subject(self, image: Image | None, frame: Frame | None, synset: int | None) -> None:
         """What to ground: a tag on a decoded image; None where there is no such thing now."""
-        if image is None or frame is None or synset is None:
-            subject = None
+        old = (self._image, self._frame, self._synset)
+        if (image, frame, synset) == old:
+            return
+        same_image = (image, frame) == old[:2]
+        self._image, self._frame, self._synset = image, frame, synset
+        if not same_image:
+            self.text_changed.emit(None)
+        if self._text and same_image and self._looked_at is not None:
+            self._set_preview(None)  # the map is the sentence's: only its mask is another tag's
+            self._cut()
         else:
-            subject = _Subject(image, frame, synset)
-        if subject != self._subject:
-            if image is None or self._subject is None or self._subject.image != image:
-                self._encoding = None
-            self._subject = subject
+            self._begin()
+
+    def set_text(self, text: str) -> None:
+        """Show maps of a sentence instead of the tag's; "" goes back to the tag."""
+        if text != self._text:
+            self._text, self._which = text, TEXT
+            self._begin()
+
+    def set_map(self, which: str) -> None:
+        """Show the sentence's own map (TEXT), that of its selected words (UNION), or a word's."""
+        if which != self._which:
+            self._which = which
+            self._begin()
+
+    def set_smooth(self, smooth: bool) -> None:
+        """Draw the maps along the edges of the image, or as the model gave them."""
+        if smooth != self._smooth:
+            self._smooth = smooth
             self._begin()
 
     def set_threshold(self, threshold: float) -> None:
@@ -124,25 +164,28 @@ class Grounding(QObject):
     def _begin(self) -> None:
         self._question += 1
         self._rest.stop()
-        self._heat, self._threshold, self._origin = None, None, ""
+        self._looked_at = self._threshold = None
         self.heat_changed.emit(None, 0.0)
         self._set_preview(None)
-        subject = self._subject
-        if not self._on or subject is None:
+        if not self._text:
+            self.text_changed.emit(None)
+        image, frame, synset = self._image, self._frame, self._synset
+        if not self.active or image is None or frame is None or not (self._text or synset):
             self.noted.emit("")
             return
+        asked = _Asked(image, frame, synset, self._text, self._which, self._smooth)
         loaded = self._session.models.loaded("grounder")
         self.noted.emit("Looking…" if loaded else f"Loading the {self._session.models.name} pack…")
         question = self._question
         self._session.work(
-            lambda: self._look(subject, question),
+            lambda: self._look(asked, question),
             lambda answer: self._looked(answer, question),
             key="heat",
             priority=5,
             failed=lambda error: self._refused(error, question, "No heatmap"),
         )
 
-    def _look(self, subject: _Subject, question: int) -> _Looked | None:
+    def _look(self, asked: _Asked, question: int) -> _Looked | None:
         """In a worker: the map, where it is best cut, and what the tag is made of."""
         from annotator.core.scoring import heat_threshold
         from annotator.gui.canvas.shapes import heat_picture
@@ -151,30 +194,70 @@ class Grounding(QObject):
         grounder = self._session.models.grounder()
         if question != self._question:
             return None
-        with self._session.project.read() as db:
-            text = tag_text(queries.synset(db, subject.synset_id))
-        pixels = subject.frame.pixels
-        values = heatmap(self._session.project, subject.image, text, grounder, pixels)
+        pixels, found, origin = asked.frame.pixels, None, ""
+        told: dict[str, Any] = {"kind": "heatmap", "grounder": grounder.id}
+        if asked.text:
+            found = self._text_map(asked, grounder)
+            values = _chosen(found, asked.which)
+            told |= {"kind": "text", "text": asked.text}
+            told["map"] = {TEXT: "text", UNION: "union"}.get(asked.which, asked.which)
+        else:
+            assert asked.synset_id is not None
+            with self._session.project.read() as db:
+                text = tag_text(queries.synset(db, asked.synset_id))
+            values = heatmap(self._session.project, asked.image, text, grounder, pixels)
+            origin = _origin(grounder, text)
+        if asked.smooth:
+            from annotator.pipeline.smooth import smooth
+
+            values = smooth(pixels, values)
+            told["smooth"] = True
+        if question != self._question:
+            return None
         heat = heat_picture(values, theme.heat_lut())
-        return _Looked(heat, float(heat_threshold(values)), _origin(grounder, text))
+        return _Looked(heat, float(heat_threshold(values)), origin, told, found)
+
+    def _text_map(self, asked: _Asked, grounder: Grounder) -> TextMap:
+        """In a worker; another map of the same sentence is there already."""
+        from annotator.pipeline.text_maps import text_map
+
+        key = (asked.image.id, asked.image.hash, asked.text)
+        kept = self._map
+        if kept is None or kept[0] != key:
+            pixels = asked.frame.pixels
+            project = self._session.project
+            kept = (key, text_map(project, asked.image, asked.text, grounder, pixels))
+            self._map = kept
+        return kept[1]
 
     def _looked(self, answer: _Looked | None, question: int) -> None:
         if question != self._question or answer is None:
             return
-        self._heat, self._threshold, self._origin = answer
-        self.heat_changed.emit(self._heat, self._threshold)
+        self._session.tell_fallbacks()
+        self._looked_at, self._threshold = answer, answer.threshold
+        if answer.text_map is not None:
+            self.text_changed.emit(answer.text_map)
+        self.heat_changed.emit(answer.heat, answer.threshold)
         self._cut()
 
     def _cut(self) -> None:
         """Ask for the mask at the threshold."""
-        subject, heat, threshold = self._subject, self._heat, self._threshold
-        if subject is None or heat is None or threshold is None:
+        looked, threshold, image, frame = (
+            self._looked_at,
+            self._threshold,
+            self._image,
+            self._frame,
+        )
+        if image is None or frame is None or looked is None or threshold is None:
             return
         self._question += 1
-        question = self._question
+        if self._synset is None:
+            self.noted.emit("Select a tag to cut a mask of it here.")
+            return
+        subject, question = Subject(image, frame, self._synset), self._question
         self.noted.emit("Cutting…")
         self._session.work(
-            lambda: self._mask(subject, heat, threshold, question),
+            lambda: self._mask(subject, looked, threshold, question),
             lambda answer: self._masked(answer, question),
             key="mask",
             priority=5,
@@ -182,7 +265,7 @@ class Grounding(QObject):
         )
 
     def _mask(
-        self, subject: _Subject, heat: Heat, threshold: float, question: int
+        self, subject: Subject, looked: _Looked, threshold: float, question: int
     ) -> Preview | None:
         """In a worker."""
         from annotator.core import masks
@@ -191,29 +274,33 @@ class Grounding(QObject):
 
         if question != self._question:
             return None
-        refiner = self._session.models.refiner()
-        pixels, key = subject.frame.pixels, (subject.image.id, subject.image.hash)
-        kept = self._encoding
-        if kept is None or kept[0] != key:
-            kept = (key, refiner.encode(pixels))
-            self._encoding = kept
-        mask, used = mask_from_heatmap(pixels, heat.values, threshold, refiner, kept[1])
+        pixels = subject.frame.pixels
+        refiner, encoding = self._encodings.of(subject.image, pixels)
         if question != self._question:
             return None
+        heat = looked.heat.values
+        mask, used = mask_from_heatmap(pixels, heat, threshold, refiner, encoding)
+        if question != self._question:
+            return None
+        # The union of normalised maps has no similarities: its threshold is no raw number.
+        raw = looked.told.get("map") != "union"
         return Preview(
             subject.image.id,
             subject.synset_id,
             masks.encode(mask),
             outline(mask),
             int(mask.sum()),
-            used,
+            used if raw else None,
+            looked.told | {"threshold": used, "refiner": refiner.id},
         )
 
     def _masked(self, answer: Preview | None, question: int) -> None:
         if question != self._question or answer is None:
             return
+        self._session.tell_fallbacks()
         empty = "No pixel is that similar: lower the threshold."
-        self.noted.emit(self._origin if answer.area else empty)
+        origin = self._looked_at.origin if self._looked_at is not None else ""
+        self.noted.emit(origin if answer.area else empty)
         self._set_preview(answer if answer.area else None)
 
     def _refused(self, error: Exception, question: int, what: str) -> None:
@@ -225,6 +312,13 @@ class Grounding(QObject):
         if preview is not self._preview:
             self._preview = preview
             self.preview_changed.emit(preview)
+
+
+def _chosen(found: TextMap, which: str) -> Floats:
+    if which == UNION:
+        return found.union
+    words = (word.heat for word in found.words if word.text == which)
+    return next(words, found.heat)
 
 
 def _origin(grounder: Grounder, text: TagText) -> str:

@@ -81,6 +81,7 @@ class RegionsLayer:
         self.selected: int | None = None
         self.hovered: int | None = None
         self.only_synset: int | None = None
+        self.corrected: int | None = None  # makes way for the preview of its correction
         self.fill = 0.35
 
     def drawn(self) -> list[Shape]:
@@ -89,8 +90,11 @@ class RegionsLayer:
         shown = [
             s
             for s in self.shapes
-            if s.id in marked
-            or (s.verdict != "rejected" and self.only_synset in (None, s.synset_id))
+            if s.id != self.corrected
+            and (
+                s.id in marked
+                or (s.verdict != "rejected" and self.only_synset in (None, s.synset_id))
+            )
         ]
         return sorted(shown, key=lambda s: -s.area)
 

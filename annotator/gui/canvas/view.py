@@ -22,6 +22,7 @@ from annotator.gui import theme
 from annotator.gui.canvas.frame import Frame
 from annotator.gui.canvas.layers import HeatLayer, PreviewLayer, RegionsLayer
 from annotator.gui.canvas.pan_tool import PanTool
+from annotator.gui.canvas.prompts_layer import PromptsLayer
 from annotator.gui.canvas.select_tool import SelectTool
 from annotator.gui.canvas.tool import Tool
 from annotator.gui.canvas.viewport import Viewport
@@ -40,6 +41,8 @@ class CanvasView(QWidget):
     region_clicked = Signal(object)  # region id | None
     region_hovered = Signal(object)  # region id | None
     cut_at = Signal(QPointF)  # image pixels
+    point_added = Signal(QPointF, bool)  # image pixels, whether it is inside the thing
+    box_drawn = Signal(QRectF)  # image pixels
     image_painted = Signal()  # once for each image, after it was really drawn
     tool_changed = Signal(str)
 
@@ -50,6 +53,7 @@ class CanvasView(QWidget):
         self.heat = HeatLayer()
         self.regions = RegionsLayer()
         self.preview = PreviewLayer()
+        self.prompts = PromptsLayer()
         self.background = QColor("#111317")
         self._title, self._detail, self._is_error = "", "", False
         self._painted = False
@@ -57,6 +61,7 @@ class CanvasView(QWidget):
         self._tool: Tool = self._select
         self._pan = PanTool()
         self._active: Tool | None = None
+        self._button = Qt.MouseButton.NoButton  # the one that the active tool follows
         self._space = False
         self._loading = QTimer(self)
         self._loading.setSingleShot(True)
@@ -118,6 +123,8 @@ class CanvasView(QWidget):
     def _clear_layers(self) -> None:
         self.heat.image = None
         self.preview.outline = None
+        self.prompts.points, self.prompts.box = (), None
+        self.prompts.drawn = self.prompts.peak = None
         self.regions.shapes = ()
         self.regions.hovered = self.regions.selected = None
 
@@ -153,6 +160,7 @@ class CanvasView(QWidget):
 
     def set_tool(self, tool: Tool | None) -> None:
         """Another tool for the left button; None is the select tool."""
+        self._tool.leave(self)
         self._tool = tool or self._select
         self._show_cursor()
         self.tool_changed.emit(self._tool.name)
@@ -177,14 +185,19 @@ class CanvasView(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if self.frame is None:
             return
-        left = event.button() == Qt.MouseButton.LeftButton
-        if event.button() == Qt.MouseButton.MiddleButton or (left and self._space):
-            self._active = self._pan
-        elif left:
-            self._active = self._tool
-        if self._active is not None:
-            self._active.press(self, event.position())
-            self._show_cursor()
+        button = event.button()
+        if button == Qt.MouseButton.RightButton:
+            self._tool.press_other(self, event.position())
+        if self._active is not None or button not in (
+            Qt.MouseButton.LeftButton,
+            Qt.MouseButton.MiddleButton,
+        ):
+            return
+        moving = button == Qt.MouseButton.MiddleButton or self._space
+        self._active = self._pan if moving else self._tool
+        self._button = button
+        self._active.press(self, event.position())
+        self._show_cursor()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self.frame is None:
@@ -196,13 +209,17 @@ class CanvasView(QWidget):
             self._tool.hover(self, event.position())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._active is not None:
+        if self._active is not None and event.button() == self._button:
             self._active.release(self, event.position())
             self._active = None
             self._show_cursor()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton or self.frame is None:
+            self.mousePressEvent(event)
+            return
+        if self._tool.rapid or self._space:
+            self.mousePressEvent(event)
             return
         if self.viewport.fitted:
             self.actual_size(event.position())
@@ -258,7 +275,7 @@ class CanvasView(QWidget):
             self._paint_message(painter)
             return
         self.frame.paint(painter, self.viewport, self.devicePixelRatioF())
-        for layer in (self.heat, self.regions, self.preview):
+        for layer in (self.heat, self.regions, self.preview, self.prompts):
             layer.paint(painter, self.viewport)
         if not self._painted:
             self._painted = True

@@ -30,6 +30,7 @@ _WORDS = {
     "new": "new: not looked at by a model yet",
     "unreviewed": "unreviewed",
     "doubtful": "doubtful: the models are not sure",
+    "unsupported": "unsupported: no pixel shows one of its tags",
     "reviewed": "reviewed",
     "unreadable": "unreadable",
 }

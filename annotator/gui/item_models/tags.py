@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -14,10 +15,13 @@ from PySide6.QtCore import (
 )
 
 from annotator.core.records import Region, Tag, Verdict
-from annotator.gui.words import plain_tip
+from annotator.gui.item_models.overlaps import overlaps
+from annotator.gui.words import plain_tip, plural
 
 Index = QModelIndex | QPersistentModelIndex
 RecordRole = Qt.ItemDataRole.UserRole
+#: A region's name with its number, where a tag has several masks.
+NameRole = Qt.ItemDataRole.UserRole + 1
 Record = TypeVar("Record", Tag, Region)
 
 SIGNS: dict[Verdict, str] = {"accepted": "✓", "rejected": "✕", "unknown": ""}
@@ -38,6 +42,51 @@ def seen_words(tag: Tag) -> str:
         return "seen on the whole image"
     count = f"seen in {len(tag.seen)} of {tag.crops} crops"
     return f"{count} · {', '.join(tag.seen)}" if 0 < len(tag.seen) <= 2 else count
+
+
+def peak_words(tag: Tag) -> str:
+    """What the pixels say of a tag, "" where nobody looked at them."""
+    if tag.peak is None or tag.supported is None:
+        return ""
+    number = number_words(tag.peak)
+    return f"seen at {number}" if tag.supported else f"no pixel shows it, {number}"
+
+
+def pixel_words(tag: Tag) -> str:
+    """The same for a list, with a sign where it casts doubt; nothing of what a filter dropped."""
+    if tag.peak is None or tag.supported is None or (not tag.kept and tag.verdict == "unknown"):
+        return ""
+    return f"peak {number_words(tag.peak)}" if tag.supported else f"△ {peak_words(tag)}"
+
+
+def origin_words(region: Region) -> str:
+    """Where a mask comes from."""
+    if region.source != "person":
+        return "proposed"
+    return "corrected by you" if "replaces" in region.prompt else "kept by you"
+
+
+def overlap_words(region: Region) -> str:
+    """What was settled with the masks of other tags: "gave 12 % to sofa", "part of person"."""
+    return "; ".join(overlaps(region.prompt.get("overlap")))
+
+
+def numbered(regions: Sequence[Region]) -> dict[int, str]:
+    """Region id -> name, with a number where a tag has several masks: "person 2"."""
+    totals = Counter(region.synset_id for region in regions)
+    so_far: Counter[int] = Counter()
+    names = {}
+    for region in regions:
+        so_far[region.synset_id] += 1
+        many = totals[region.synset_id] > 1
+        names[region.id] = f"{region.synset} {so_far[region.synset_id]}" if many else region.synset
+    return names
+
+
+def not_replaced(regions: Sequence[Region]) -> list[Region]:
+    """Without masks in whose place a correction is, unless that was rejected itself."""
+    gone = {r.prompt.get("replaces") for r in regions if r.verdict != "rejected"}
+    return [r for r in regions if r.verdict != "rejected" or r.id not in gone]
 
 
 def number_words(value: float, digits: int = 2) -> str:
@@ -80,6 +129,8 @@ class _RecordsModel(QAbstractListModel, Generic[Record]):
         record = self._records[index.row()]
         if role == RecordRole:
             return record
+        if role == NameRole:
+            return self.name(record)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return self._words(record)
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -103,6 +154,9 @@ class _RecordsModel(QAbstractListModel, Generic[Record]):
     def row_of(self, key: int | None) -> int:
         return next((i for i, r in enumerate(self._records) if self._key(r) == key), -1)
 
+    def name(self, record: Record) -> str:
+        return record.synset
+
     def _key(self, record: Record) -> int:
         raise TypeError(type(record))
 
@@ -121,7 +175,8 @@ class TagsModel(_RecordsModel[Tag]):
 
     def _words(self, record: Tag) -> str:
         score = "" if record.score is None else f"{record.score:.2f}"
-        return " ".join(w for w in (record.synset, score, verdict_words(record.verdict)) if w)
+        said = (record.synset, score, peak_words(record), verdict_words(record.verdict))
+        return " ".join(words for words in said if words)
 
     def _tooltip(self, record: Tag) -> str:
         lines = [record.synset, seen_words(record)]
@@ -129,26 +184,41 @@ class TagsModel(_RecordsModel[Tag]):
             lines.append("crops: " + ", ".join(record.seen))
         if record.score is not None:
             lines.append(f"score {record.score:.3f}, a machine's number")
+        if record.supported is not None and record.peak is not None:
+            what = "the pixels show it" if record.supported else "no pixel shows it well enough"
+            lines.append(f"{what}: highest similarity {record.peak:.3f}")
         if record.verdict != "unknown":
             lines.append(f"{verdict_words(record.verdict)}, decided by a person")
         return "\n".join(lines)
 
 
 class RegionsModel(_RecordsModel[Region]):
-    """Masks of an image, known by their id."""
+    """Masks of an image, known by their id; several of a tag are numbered."""
+
+    def set_records(self, records: Sequence[Region]) -> None:
+        self._names = numbered(records)
+        super().set_records(records)
+
+    def name(self, record: Region) -> str:
+        return self._names.get(record.id, record.synset)
 
     def _key(self, record: Region) -> int:
         return record.id
 
     def _words(self, record: Region) -> str:
-        words = (record.synset, area_words(record.area), verdict_words(record.verdict))
+        words = (self.name(record), area_words(record.area), verdict_words(record.verdict))
         return " ".join(w for w in words if w)
 
     def _tooltip(self, record: Region) -> str:
         x, y, w, h = record.bbox
-        lines = [record.synset, f"{area_words(record.area)}, {w} × {h} at {x}, {y}"]
+        lines = [self.name(record), f"{area_words(record.area)}, {w} × {h} at {x}, {y}"]
         if record.score is not None:
             lines.append(f"mean similarity {record.score:.3f}")
         if record.threshold is not None:
             lines.append(f"cut at similarity {record.threshold:.3f}")
+        lines += overlaps(record.prompt.get("overlap"))
+        if record.prompt.get("points"):
+            lines.append(f"asked with {plural(len(record.prompt['points']), 'click')}")
+        if record.prompt.get("text"):
+            lines.append(f"found by “{record.prompt['text'][:200]}”")
         return "\n".join(lines)

@@ -25,20 +25,23 @@ from annotator.gui.words import plain_tip
 
 #: Most pixels for the name of the tag whose mask is shown, and for the image's path.
 _NAME, _FILE = 160, 280
-#: Pixels that everything else in the lower row needs.
-_BESIDE_NAME = 330
-#: Widths from which there is room for opacity, and for the word beside it, while a mask waits.
-_NARROW, _WIDE = 520, 580
+#: Pixels that everything else in the lower row needs; the button that takes a click back.
+_BESIDE_NAME, _BACK = 330, 104
+#: Widths from which there is room for opacity, for the word beside it and for smoothing, while a
+#: mask waits.
+_NARROW, _WIDE, _WIDEST = 520, 580, 680
 
 
 class CanvasBar(QFrame):
     """Says and asks; the view decides."""
 
     heat_toggled = Signal(bool)
+    smooth_toggled = Signal(bool)
     threshold_changed = Signal(float)
     opacity_changed = Signal(float)
     keep_clicked = Signal()
     drop_clicked = Signal()
+    back_clicked = Signal()
     fit_clicked = Signal()
     actual_clicked = Signal()
 
@@ -51,10 +54,14 @@ class CanvasBar(QFrame):
         self._pointer: QPointF | None = None
         self._note = ""
         self._kept: tuple[str, int] | None = None  # name and pixels of the mask that waits
+        self._clicked = False
 
         self.heat = KeyButton("Heat", "H", checkable=True)
         self.heat.setToolTip("Show how similar each pixel is to the selected tag")
         self.heat.clicked.connect(self.heat_toggled)
+        self.smooth = KeyButton("Smooth", "S", checkable=True)
+        self.smooth.setToolTip("Draw the heatmap along the edges of the image (PAMR)")
+        self.smooth.clicked.connect(self.smooth_toggled)
         self.threshold = HeatSlider()
         self.threshold.setToolTip("Cut the heatmap at this similarity ([ and ] move it)")
         self.threshold.moved.connect(self._threshold_moved)
@@ -73,11 +80,16 @@ class CanvasBar(QFrame):
         self.drop = KeyButton("Drop", "Esc")
         self.drop.setToolTip("Drop this mask")
         self.drop.clicked.connect(self.drop_clicked)
+        self.back = KeyButton("Undo click", "⌫", small=True)
+        self.back.setToolTip("Take the last click back (Backspace or Ctrl+Z)")
+        self.back.clicked.connect(self.back_clicked)
+        self.back.hide()
 
         self._opacity_word = _muted("Opacity")
         upper = QHBoxLayout()
         upper.setSpacing(8)
         upper.addWidget(self.heat)
+        upper.addWidget(self.smooth)
         upper.addWidget(self.threshold, 1)
         upper.addWidget(self._value)
         upper.addWidget(self._opacity_word)
@@ -97,6 +109,7 @@ class CanvasBar(QFrame):
         lower = QHBoxLayout()
         lower.setSpacing(8)
         lower.addWidget(self._mask)
+        lower.addWidget(self.back)
         lower.addWidget(self._below, 1)
         lower.addWidget(self._zoom)
         lower.addWidget(self.fit)
@@ -116,6 +129,15 @@ class CanvasBar(QFrame):
 
     def set_heat_on(self, on: bool) -> None:
         self.heat.setChecked(on)
+
+    def set_smooth(self, on: bool) -> None:
+        self.smooth.setChecked(on)
+
+    def set_clicks(self, there: bool) -> None:
+        """Whether there is a click that can be taken back."""
+        self._clicked = there
+        self.back.setVisible(there)
+        self._fit_words()
 
     def set_opacity(self, opacity: float) -> None:
         self.opacity.setValue(round(opacity * 100))
@@ -147,9 +169,11 @@ class CanvasBar(QFrame):
         keeping = self._kept is not None
         self._opacity_word.setVisible(self.width() >= (_WIDE if keeping else _NARROW))
         self.opacity.setVisible(not keeping or self.width() >= _NARROW)
+        self.smooth.setVisible(self.width() >= (_WIDEST if keeping else _NARROW))
         if self._kept is not None:
             name, area = self._kept
-            room = min(_NAME, max(0, self.width() - _BESIDE_NAME))
+            beside = _BESIDE_NAME + (_BACK if self._clicked else 0)
+            room = min(_NAME, max(0, self.width() - beside))
             short = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, room)
             self._mask.setText(f"<b>{escape(short)}</b>&nbsp; {area_words(area)}")
             self._mask.setToolTip(plain_tip(name))
@@ -166,7 +190,7 @@ class CanvasBar(QFrame):
     def set_image(self, name: str, width: int, height: int) -> None:
         """Path and pixels of the image that is shown; 0 pixels where there is none."""
         self._name, self._size = name, (width, height)
-        for part in (self.heat, self.fit, self.actual, self.opacity):
+        for part in (self.heat, self.smooth, self.fit, self.actual, self.opacity):
             part.setEnabled(bool(width))
         self._zoom.setVisible(bool(width))
         self._tell()

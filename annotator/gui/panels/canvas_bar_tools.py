@@ -13,6 +13,8 @@ _SIDE = 36
 TOOLS = (
     ("select", "V", "Select masks, move the image (V)"),
     ("cut", "C", "Cut the heatmap at the similarity where I click (C)"),
+    ("click", "M", "Mask by clicks: left button adds, right button takes away (M)"),
+    ("box", "B", "Mask by a box: drag it around the thing; right button takes away (B)"),
 )
 
 
@@ -83,13 +85,7 @@ class _ToolButton(QAbstractButton):
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        if self._name == "select":
-            painter.drawPath(_arrow())
-        else:
-            middle = QPointF(16, 16)
-            painter.drawEllipse(middle, 6.5, 6.5)
-            painter.setBrush(color)
-            painter.drawEllipse(middle, 1.6, 1.6)
+        _paint_sign(painter, self._name, color)
         font = QFont(self.font())
         font.setPixelSize(9)
         painter.setFont(font)
@@ -98,6 +94,26 @@ class _ToolButton(QAbstractButton):
         painter.drawText(
             room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, self._key
         )
+
+
+def _paint_sign(painter: QPainter, name: str, color: QColor) -> None:
+    middle = QPointF(16, 16)
+    if name == "select":
+        painter.drawPath(_arrow())
+    elif name == "cut":
+        painter.drawEllipse(middle, 6.5, 6.5)
+        painter.setBrush(color)
+        painter.drawEllipse(middle, 1.6, 1.6)
+    elif name == "click":
+        # Plus and minus: what the two buttons of the mouse say.
+        for line in ((8, 12, 16, 12), (12, 8, 12, 16), (16, 21, 24, 21)):
+            painter.drawLine(*line)
+        painter.drawLine(QPointF(9, 24), QPointF(22, 9))
+    else:
+        dashed = QPen(painter.pen())
+        dashed.setDashPattern([2.4, 1.8])
+        painter.setPen(dashed)
+        painter.drawRect(QRectF(9, 10, 14, 12))
 
 
 def _arrow() -> QPainterPath:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
-STATUSES = ("unreviewed", "doubtful", "reviewed", "no tags", "unreadable")
+STATUSES = ("unreviewed", "doubtful", "unsupported", "reviewed", "no tags", "unreadable")
 _GAP = 6
 
 

@@ -11,6 +11,11 @@ def style_sheet(t: Tokens, around: str) -> str:
 QWidget#column, QScrollArea, QScrollArea > QWidget > QWidget {{ background: {t.panel}; }}
 QWidget#canvasColumn {{ background: {around}; }}
 QFrame#canvasBar {{ background: {t.panel}; border: 1px solid {t.line}; border-radius: 8px; }}
+QFrame#findBar {{ background: {t.panel}; border: none; border-bottom: 1px solid {t.line}; }}
+QFrame#findBar QScrollArea, QFrame#findBar QScrollArea > QWidget > QWidget {{
+  background: {t.panel}; }}
+QPushButton#chip[good="true"] {{ color: {t.yes}; }}
+QPushButton#chip[good="true"]:checked {{ color: {t.text}; }}
 QWidget#verdictBar {{ border-bottom: 1px solid {t.line}; }}
 QWidget#wordEntry {{ border-bottom: 1px solid {t.line}; }}
 QLabel#keyHint {{ color: {t.muted}; border: 1px solid {t.line}; border-radius: 4px;

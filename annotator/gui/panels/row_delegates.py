@@ -8,7 +8,16 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from annotator.core.records import Region, Tag, Verdict
 from annotator.gui import theme
-from annotator.gui.item_models.tags import RecordRole, area_words, seen_words, verdict_words
+from annotator.gui.item_models.tags import (
+    NameRole,
+    RecordRole,
+    area_words,
+    origin_words,
+    overlap_words,
+    pixel_words,
+    seen_words,
+    verdict_words,
+)
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -59,7 +68,14 @@ class RowDelegate(QStyledItemDelegate):
         painter.drawRoundedRect(QRectF(rect.left() + 4, rect.center().y() - 6, 12, 12), 3, 3)
 
     def _lines(
-        self, painter: QPainter, room: QRectF, upper: str, lower: str, faint: bool, struck: bool
+        self,
+        painter: QPainter,
+        room: QRectF,
+        upper: str,
+        lower: str,
+        faint: bool,
+        struck: bool,
+        color: str = "",
     ) -> None:
         tokens = theme.tokens()
         font = sized(painter, 13)
@@ -73,9 +89,9 @@ class RowDelegate(QStyledItemDelegate):
         )
         font = sized(painter, 11)
         # Which crops it was is in the tooltip too: half a name of a crop says nothing.
-        if QFontMetricsF(font).horizontalAdvance(lower) > room.width():
+        while " · " in lower and QFontMetricsF(font).horizontalAdvance(lower) > room.width():
             lower = lower.rsplit(" · ", 1)[0]
-        draw_text(painter, room.adjusted(0, 23, 0, -4), lower, font, tokens.muted)
+        draw_text(painter, room.adjusted(0, 23, 0, -4), lower, font, color or tokens.muted)
 
     def _verdict(self, painter: QPainter, room: QRectF, verdict: Verdict) -> None:
         tokens = theme.tokens()
@@ -111,7 +127,13 @@ class TagDelegate(RowDelegate):
         left = rect.left() + _KEY + 8
         room = QRectF(left, rect.top(), text_end - left, rect.height())
         faint = not tag.kept and not decided
-        self._lines(painter, room, tag.synset, seen_words(tag), faint, tag.verdict == "rejected")
+        struck = tag.verdict == "rejected"
+        if tag.supported is False and tag.verdict == "unknown" and tag.kept:
+            doubt = theme.tokens().doubt
+            self._lines(painter, room, tag.synset, pixel_words(tag), faint, struck, doubt)
+        else:
+            lower = " · ".join(words for words in (pixel_words(tag), seen_words(tag)) if words)
+            self._lines(painter, room, tag.synset, lower, faint, struck)
         if decided:
             self._verdict(painter, right, tag.verdict)
         elif tag.score is not None:
@@ -132,9 +154,9 @@ class RegionDelegate(RowDelegate):
         right = QRectF(rect.right() - _RIGHT, rect.top(), _RIGHT, rect.height())
         left = rect.left() + _KEY + 8
         room = QRectF(left, rect.top(), right.left() - 8 - left, rect.height())
-        origin = "kept by you" if region.source == "person" else "proposed"
-        lower = f"{area_words(region.area)} · {origin}"
-        self._lines(painter, room, region.synset, lower, False, region.verdict == "rejected")
+        lower = f"{area_words(region.area)} · {overlap_words(region) or origin_words(region)}"
+        name = index.data(NameRole) or region.synset
+        self._lines(painter, room, name, lower, False, region.verdict == "rejected")
         if region.verdict != "unknown":
             self._verdict(painter, right, region.verdict)
         elif region.score is not None:

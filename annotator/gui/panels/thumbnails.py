@@ -164,6 +164,12 @@ class ThumbnailsPanel(QWidget):
         self.chips.choose(None)
         self.reload()
 
+    def show_status(self, status: str) -> None:
+        """Only the images of that status."""
+        self.filter.clear()
+        self.chips.choose(status)
+        self.reload()
+
     def _typed(self) -> None:
         self._typing.start()
 

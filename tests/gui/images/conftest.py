@@ -100,9 +100,19 @@ class FakeModels:
         self.go_on.set()
         self.error: Exception | None = None
         self.looking = threading.Event()
+        self.excuses: list[str] = []
+        self.encoded: list[tuple[int, ...]] = []
+        self.refined: list[tuple[tuple[Any, ...], Any, bool]] = []  # points, box, with a mask
+        self.refining, self.answer = threading.Event(), threading.Event()
+        self.answer.set()
+        self.broken: Exception | None = None
 
     def loaded(self, role: str) -> bool:
         return bool(self.asked)
+
+    def fallbacks(self) -> list[str]:
+        said, self.excuses = self.excuses, []
+        return said
 
     def grounder(self) -> FakeModels:
         if self.error is not None:
@@ -113,6 +123,7 @@ class FakeModels:
         return self
 
     def pixels(self, image: np.ndarray) -> np.ndarray:
+        self.off_the_ui_thread()
         column = np.linspace(0.0, 1.0, 8, dtype=np.float32)
         row = np.stack([column, np.sqrt(1 - column**2)], axis=1)
         return np.repeat(row[None], 6, axis=0)
@@ -127,10 +138,29 @@ class FakeModels:
         return [("couch", 0.7), ("armchair", 0.3)] if tag.name == "sofa" else [(tag.name, 1.0)]
 
     def encode(self, image: np.ndarray) -> Any:
+        self.off_the_ui_thread()
+        self.encoded.append(image.shape)
         return image.shape
 
     def refine(self, encoding: Any, points: Any = (), box: Any = None, mask: Any = None) -> Any:
-        return [MaskCandidate(mask > 0.5, 1.0)]
+        """The mask so far or the box, with a square of 9 x 9 pixels around each inside point and
+        without one around each outside point."""
+        self.off_the_ui_thread()
+        self.refined.append((tuple(points), box, mask is not None))
+        self.refining.set()
+        assert self.answer.wait(10)
+        if self.broken is not None:
+            raise self.broken
+        found = np.zeros((HEIGHT, WIDTH), bool) if mask is None else mask > 0.5
+        if mask is None and box is not None:
+            left, top, right, bottom = (round(edge) for edge in box)
+            found[top:bottom, left:right] = True
+        for x, y, inside in points:
+            found[max(0, int(y) - 4) : int(y) + 5, max(0, int(x) - 4) : int(x) + 5] = inside
+        return [MaskCandidate(found, 1.0)]
+
+    def off_the_ui_thread(self) -> None:
+        assert threading.current_thread() is not threading.main_thread()
 
 
 @dataclass
@@ -153,7 +183,7 @@ class Bench:
         timers = (
             self.view.left._typing,
             self.view.reader.rest,
-            self.view.grounding._rest,
+            self.view.desk.grounding._rest,
             self.view.tags.word._typing,
             self.view.left.grid._tell,
         )
@@ -179,6 +209,32 @@ class Bench:
             QTest.keyClick(QApplication.focusWidget() or self.window, key, modifier)
         if wait:
             self.settle()
+
+    def click(
+        self,
+        x: float,
+        y: float,
+        button: Qt.MouseButton = Qt.MouseButton.LeftButton,
+        *,
+        wait: bool = True,
+    ) -> None:
+        """A click on a pixel of the image."""
+        at = self.view.canvas.viewport.to_screen(QPointF(x + 0.5, y + 0.5)).toPoint()
+        QTest.mouseClick(self.view.canvas, button, pos=at)
+        if wait:
+            self.settle()
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """The left button, from one place of the image to another."""
+        canvas = self.view.canvas
+        one, other = (canvas.viewport.to_screen(QPointF(*at)).toPoint() for at in (start, end))
+        QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=one)
+        QTest.mouseMove(canvas, (one + other) / 2)
+        QApplication.processEvents()
+        QTest.mouseMove(canvas, other)
+        QApplication.processEvents()
+        QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=other)
+        self.settle()
 
     @property
     def image(self) -> str:
@@ -280,6 +336,7 @@ def bench(qtbot: QtBot, project: Project, ids: dict[str, int]) -> Iterator[Bench
     made = open_view(qtbot, project, ids)
     yield made
     made.models.go_on.set()
+    made.models.answer.set()
     made.session.close()
 
 
@@ -294,6 +351,7 @@ def opened(qtbot: QtBot, project: Project) -> Iterator[Callable[[dict[str, int]]
 
     yield open_now
     for one in made:
+        one.models.answer.set()
         one.session.close()
 
 

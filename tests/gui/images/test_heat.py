@@ -26,7 +26,7 @@ def test_h_shows_the_heatmap_and_a_mask(bench) -> None:
     assert bench.models.asked == ["dog"]
     assert view.canvas.heat.image is not None
     assert view.bar.threshold.span == pytest.approx((0.0, 1.0), abs=0.01)
-    preview = view.grounding.preview
+    preview = view.desk.grounding.preview
     assert preview is not None
     mask = masks.decode(preview.rle)
     assert mask[:, -1].all()  # the similarity rises to the right
@@ -40,33 +40,33 @@ def test_h_shows_the_heatmap_and_a_mask(bench) -> None:
 
 def test_the_mask_follows_the_threshold(bench) -> None:
     bench.press(Key.Key_H)
-    before = bench.view.grounding.preview
+    before = bench.view.desk.grounding.preview
     bench.view.bar.threshold.set_value(0.9)
     bench.settle()
-    after = bench.view.grounding.preview
+    after = bench.view.desk.grounding.preview
     assert after.threshold == pytest.approx(0.9)
     assert after.area < before.area / 2
     bench.press(Key.Key_BracketLeft)
-    assert bench.view.grounding.preview.threshold == pytest.approx(0.88, abs=0.001)
+    assert bench.view.desk.grounding.preview.threshold == pytest.approx(0.88, abs=0.001)
 
 
 def test_nothing_above_the_threshold_is_said(bench) -> None:
     bench.press(Key.Key_H)
     bench.view.bar.threshold.set_value(2.0)
     bench.settle()
-    assert bench.view.grounding.preview is None
+    assert bench.view.desk.grounding.preview is None
     assert "lower the threshold" in bench.view.bar.note
 
 
 def test_enter_keeps_the_mask_as_a_person_s_region(bench) -> None:
     bench.press(Key.Key_H)
-    preview = bench.view.grounding.preview
+    preview = bench.view.desk.grounding.preview
     bench.press(Key.Key_Return)
     kept = bench.regions("a.jpg")
     assert [(r.synset, r.source, r.verdict) for r in kept] == [("dog", "person", "accepted")]
     assert kept[0].rle == preview.rle
     assert kept[0].threshold == pytest.approx(preview.threshold)
-    assert bench.view.grounding.preview is None
+    assert bench.view.desk.grounding.preview is None
     assert bench.view.tabs.count(1) == 1
     assert [shape.verdict for shape in bench.view.canvas.regions.shapes] == ["accepted"]
     bench.press(Key.Key_Return)
@@ -76,7 +76,7 @@ def test_enter_keeps_the_mask_as_a_person_s_region(bench) -> None:
 def test_esc_drops_the_mask_then_the_heatmap(bench) -> None:
     bench.press(Key.Key_H)
     bench.press(Key.Key_Escape)
-    assert bench.view.grounding.preview is None
+    assert bench.view.desk.grounding.preview is None
     assert bench.view.canvas.heat.image is not None
     bench.press(Key.Key_Escape)
     assert bench.view.canvas.heat.image is None
@@ -89,13 +89,13 @@ def test_an_answer_to_an_old_question_is_dropped(bench) -> None:
     bench.press(Key.Key_H, wait=False)
     bench.qtbot.waitUntil(bench.models.looking.is_set)
     shown: list[object] = []
-    bench.view.grounding.heat_changed.connect(lambda heat, _: shown.append(heat))
+    bench.view.desk.grounding.heat_changed.connect(lambda heat, _: shown.append(heat))
     bench.press(Key.Key_3, wait=False)
     bench.models.go_on.set()
     bench.settle()
     assert bench.models.asked == ["dog", "sofa"]
     assert sum(heat is not None for heat in shown) == 1
-    assert bench.view.grounding.preview.synset_id == bench.ids["sofa"]
+    assert bench.view.desk.grounding.preview.synset_id == bench.ids["sofa"]
 
 
 def test_a_heatmap_of_another_image_is_dropped(bench) -> None:
@@ -105,7 +105,7 @@ def test_a_heatmap_of_another_image_is_dropped(bench) -> None:
     bench.press(Key.Key_D, wait=False)
     bench.models.go_on.set()
     bench.settle()
-    assert bench.view.grounding.preview.image_id == bench.ids["b.jpg"]
+    assert bench.view.desk.grounding.preview.image_id == bench.ids["b.jpg"]
 
 
 def test_a_missing_model_is_said_in_the_bar(bench) -> None:
@@ -156,7 +156,7 @@ def test_the_cut_tool_sets_the_threshold_where_it_clicks(bench) -> None:
     at = canvas.viewport.to_screen(QPointF(48, 24)).toPoint()
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=at)
     bench.settle()
-    expected = bench.view.grounding.heat.at(48 / 64, 0.5)
+    expected = bench.view.desk.grounding.heat.at(48 / 64, 0.5)
     assert bench.view.bar.threshold.value == pytest.approx(expected, abs=0.02)
     bench.press(Key.Key_V)
     assert bench.view.tools.current == "select"
@@ -215,5 +215,9 @@ def test_the_fake_model_obeys_the_protocol(bench) -> None:
 
     assert isinstance(bench.models, Grounder)
     assert isinstance(bench.models, Refiner)
-    norms = np.linalg.norm(bench.models.pixels(np.zeros((4, 4, 3), np.uint8)), axis=-1)
+    found: list[np.ndarray] = []
+    picture = np.zeros((4, 4, 3), np.uint8)
+    bench.session.work(lambda: bench.models.pixels(picture), found.append)
+    bench.settle()
+    norms = np.linalg.norm(found[0], axis=-1)
     assert norms == pytest.approx(1.0, abs=1e-5)

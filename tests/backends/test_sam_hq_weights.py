@@ -207,3 +207,22 @@ def test_the_package_is_imported_without_a_word_a_file_or_the_network(tmp_path: 
     assert "tiny_vit" not in done.stderr
     assert "Warning" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", sam_hq.SIZES)
+def test_a_pack_is_shipped_for_every_size(size: str) -> None:
+    spec = load_pack(f"hq-sam-{size.removeprefix('vit_')}").specs["refiner"]
+    assert spec.kind == "hq-sam"
+    assert spec.options["size"] == size
+    assert spec.file is not None
+    assert spec.file.name == f"sam_hq_{size}.pth"
+    assert spec.file.sha256 == "" or len(spec.file.sha256) == 64
+    assert "lkeab/hq-sam" in spec.source
+
+
+def test_a_checkpoint_without_a_pinned_hash_is_known_by_its_own(checkpoint: Path) -> None:
+    manifest = tiny_sam.manifest(
+        checkpoint.with_name("unpinned.toml"), "hq-sam", f'file = "{checkpoint.name}"', TINY
+    )
+    found = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert load_pack(manifest).refiner().id == f"tiny-sam@{found[:12]}"

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 #: Keys under which training scripts put the weights beside their optimiser and settings.
 ENVELOPES = ("model", "state_dict", "model_state_dict", "module", "net", "weights")
+#: Settings of a training script that checkpoints carry beside their weights (TCL's does): classes
+#: of OmegaConf and what those are made of, read as a stand-in that does nothing.
+_SETTINGS = "omegaconf."
+_OF_SETTINGS = frozenset(
+    {"typing.Any", "typing.Union", "collections.defaultdict"}
+    | {f"builtins.{kind}" for kind in ("dict", "list", "tuple", "str", "int", "float", "bool")}
+)
 #: What data-parallel training writes before every name.
 _WRAPPER = "module."
 
@@ -89,10 +96,42 @@ def _is_pickle(start: bytes) -> bool:
     return start[:2] == b"PK" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05")
 
 
+class _Inert:
+    """Stands for an object of a training script's settings: takes whatever it is given and does
+    nothing."""
+
+    def __new__(cls, *_: Any, **__: Any) -> _Inert:
+        return object.__new__(cls)
+
+    def __setstate__(self, _: Any) -> None:
+        return
+
+
 def _checkpoint(path: Path) -> Any:
     import torch
 
-    return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        named = _settings_in(path)
+        if not named:
+            raise
+    # The names lead to the stand-in: their own code is not even imported.
+    with torch.serialization.safe_globals([(_Inert, name) for name in named]):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _settings_in(path: Path) -> list[str]:
+    """Names of the classes in a checkpoint that PyTorch refuses, if all are of settings; else
+    none."""
+    import torch
+
+    try:
+        named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # not the layout that it reads: what PyTorch said before stands
+        return []
+    settings = [name for name in named if name.startswith(_SETTINGS)]
+    return named if settings and {*named} <= {*settings, *_OF_SETTINGS} else []
 
 
 def _tensors(path: Path, found: Any) -> dict[str, Tensor]:

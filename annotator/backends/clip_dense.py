@@ -47,14 +47,14 @@ class Dense:
     """A CLIP, SigLIP or SigLIP 2 model with its tokenizer.
 
     ``model``: the CLIPModel, SiglipModel or Siglip2Model (NaFlex), on its device; LoRA layers
-    may be put into it. ``patch``: sides of an input are multiples of it, in pixels. ``stride``:
-    pixels of the input that a cell is wide. ``width``: channels of cells and texts.
+    may be put into it. ``config``: its CLIPConfig or like. ``patch``: sides of an input are
+    multiples of it, in pixels. ``stride``: pixels of the input that a cell is wide. ``width``:
+    channels of cells and texts.
     ``context``: tokens of a text; longer ones are cut there, their end being lost.
     """
 
-    def __init__(self, folder: Path, model: Any, tokenizer: Any) -> None:
-        config = model.config
-        self.folder, self.model, self.tokenizer = folder, model, tokenizer
+    def __init__(self, folder: Path, model: Any, tokenizer: Any, config: Any) -> None:
+        self.folder, self.model, self.tokenizer, self.config = folder, model, tokenizer, config
         self.kind: str = config.model_type
         self.patch: int = config.vision_config.patch_size
         self.stride = self.patch
@@ -64,8 +64,8 @@ class Dense:
     @property
     def width(self) -> int:
         if self.kind == "clip":
-            return int(self.model.config.projection_dim)
-        return int(self.model.config.vision_config.hidden_size)
+            return int(self.config.projection_dim)
+        return int(self.config.vision_config.hidden_size)
 
     @property
     def device(self) -> torch.device:
@@ -136,7 +136,7 @@ class Dense:
             return_tensors="pt",
         )
         ids: torch.Tensor = read["input_ids"]
-        if int(ids.max()) >= self.model.config.text_config.vocab_size:
+        if int(ids.max()) >= self.config.text_config.vocab_size:
             what = "its tokenizer has more words than its model; get its files again"
             raise pretrained.fault(self.folder, what)
         return ids
@@ -245,7 +245,7 @@ def load_folder(
         tokenizer.padding_side = "right"
     if tokenizer.pad_token is None:
         raise pretrained.fault(folder, "its tokenizer has no token to pad texts with")
-    return pretrained.part(folder, lambda: Dense(folder, model, tokenizer))
+    return pretrained.part(folder, lambda: Dense(folder, model, tokenizer, config))
 
 
 def _check(folder: Path, config: Any) -> None:

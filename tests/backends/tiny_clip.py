@@ -22,11 +22,13 @@ PROJECTION, CONTEXT = 20, 24
 
 
 def tokenizer(make: Callable[[], Any] = bytes_tokenizer) -> Any:
-    """Texts begin with <s> and end with </s>, as CLIP's do; bytes for what it does not know."""
+    """Texts begin and end with a mark, the end's being the last token there is, as CLIP's do;
+    bytes for what it does not know."""
     made = make()
-    marks = [("<s>", made.bos_token_id), ("</s>", made.eos_token_id)]
+    made.add_special_tokens({"eos_token": "<|end|>"})
+    marks = [("<s>", made.bos_token_id), ("<|end|>", made.eos_token_id)]
     made.backend_tokenizer.post_processor = TemplateProcessing(
-        single="<s> $A </s>", special_tokens=marks
+        single="<s> $A <|end|>", special_tokens=marks
     )
     return made
 

@@ -80,7 +80,7 @@ def probe(path: Path | str) -> Probe:
 
     Raises ImageUnreadable.
     """
-    with _opened(Path(path)) as image:
+    with opened(Path(path)) as image:
         return _probe_of(image, _orientation(image))
 
 
@@ -90,7 +90,7 @@ def check(path: Path | str) -> Probe:
     JPEGs are decoded at an eighth of their size: every byte is read, at a fraction of the work.
     Raises ImageUnreadable.
     """
-    with _opened(Path(path)) as image:
+    with opened(Path(path)) as image:
         found = _probe_of(image, _orientation(image))
         # Other formats would take an embedded preview instead, and leave the pixels unread.
         if image.format in ("JPEG", "MPO"):
@@ -112,7 +112,7 @@ def load(path: Path | str) -> NDArray[np.uint8]:
 
 def load_bytes(path: Path | str) -> tuple[int, int, bytearray]:
     """``load`` without numpy: width, height, and RGB bytes row after row."""
-    with _opened(Path(path)) as image:
+    with opened(Path(path)) as image:
         orientation = _orientation(image)
         _decode(image)
         upright = _turned(_to_rgb(image), orientation)
@@ -126,7 +126,7 @@ def thumbnail(path: Path | str, edge: int, quality: int = 85) -> bytes:
     """
     if edge < 1:
         raise ValueError(f"a thumbnail of {edge} pixels")
-    with _opened(Path(path)) as image:
+    with opened(Path(path)) as image:
         from PIL.Image import Resampling
 
         orientation = _orientation(image)
@@ -213,7 +213,7 @@ def _quiet_libtiff() -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[PilImage.Image]:
+def opened(path: Path) -> Iterator[PilImage.Image]:
     """The image with its header read and its size accepted; decoder trouble becomes a reason."""
     _prepare()
     from PIL import Image

@@ -56,6 +56,27 @@ def heatmap(
     return cosines(cells, grounder.texts([text])[0])
 
 
+def heatmaps(
+    project: Project,
+    image: Image,
+    tags: Sequence[TagText],
+    grounder: Grounder,
+    pixels: Pixels | None = None,
+) -> Floats:
+    """Raw cosine of every cell with each of many tags: float32[n, h, w] in [-1, 1].
+
+    One look at the image, or none where its vectors are kept, and one matrix product for all tags.
+    The maps are as coarse as the cells; ``upsample`` those that are to be seen. Raises
+    ImageUnreadable.
+    """
+    cells = cached_pixels(project, image, grounder, pixels)
+    h, w, c = cells.shape
+    if not tags:
+        return np.zeros((0, h, w), np.float32)
+    found = text_vectors(grounder, tags) @ cells.reshape(h * w, c).T
+    return np.clip(found, -1.0, 1.0, out=found).reshape(len(tags), h, w)
+
+
 def cached_pixels(
     project: Project,
     image: Image,

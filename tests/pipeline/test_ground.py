@@ -12,7 +12,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.images import ImageUnreadable
 from annotator.core.records import Image
 from annotator.operations import synsets as decide
-from annotator.pipeline.ground import ground, heatmap, text_vectors, upsample
+from annotator.pipeline.ground import ground, heatmap, heatmaps, text_vectors, upsample
 from annotator.pipeline.scan import scan
 from annotator.pipeline.thumbnails import thumbnail
 from annotator.project import queries
@@ -54,6 +54,17 @@ def test_a_second_tag_looks_at_no_pixels(halves: Project, folder: Path, pack: An
     assert pack.grounder().looked == 1
     assert np.array_equal(first, heatmap(halves, one, BEAGLE, pack.grounder()))
     assert np.allclose(other[:, :4], 1.0)
+
+
+def test_many_heatmaps_are_those_of_each_tag(halves: Project, pack: Any) -> None:
+    one, grounder = image(halves), pack.grounder()
+    tags = [BEAGLE, TABBY, BEAGLE]
+    found = heatmaps(halves, one, tags, grounder)
+    assert (found.dtype, found.shape) == (np.float32, (3, 8, 8))
+    for tag, heat in zip(tags, found, strict=True):
+        assert np.allclose(heat, heatmap(halves, one, tag, grounder), atol=1e-6)
+    assert grounder.looked == 1
+    assert heatmaps(halves, one, [], grounder).shape == (0, 8, 8)
 
 
 def test_a_damaged_entry_of_the_cache_is_computed_again(halves: Project, pack: Any) -> None:

@@ -50,7 +50,6 @@ def load(file: Path, options: str = TINY, sha256: str | None = None) -> Any:
 def test_a_checkpoint_gives_the_masks_of_the_packages_predictor(
     tiny: Any, checkpoint: Path
 ) -> None:
-    torch.set_num_threads(1)
     refiner = load(checkpoint)
     assert isinstance(refiner, SamRefiner)
     assert refiner.id.startswith("tiny-sam@")

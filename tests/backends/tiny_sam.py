@@ -129,31 +129,39 @@ def converted(state: dict[str, Any]) -> dict[str, Any]:
 
 def transformers_sam(sam: Any, folder: Path) -> None:
     """The model that ``package_sam`` made, as transformers saves it."""
+    transformers_model(sam).save_pretrained(folder)
+
+
+def transformers_model(sam: Any) -> Any:
+    """A network of the package's classes, of any size but TinyViT's, in those of transformers."""
     from transformers import SamHQConfig, SamHQModel
 
+    encoder, decoder = sam.image_encoder, sam.mask_decoder
+    width, channels = encoder.pos_embed.shape[-1], decoder.transformer_dim
+    windows = [block.window_size for block in encoder.blocks]
     config = SamHQConfig(
         vision_config={
-            "image_size": EDGE,
-            "hidden_size": CHANNELS,
-            "num_hidden_layers": DEPTH,
-            "num_attention_heads": HEADS,
-            "global_attn_indexes": GLOBAL,
-            "window_size": WINDOW,
-            "output_channels": CHANNELS,
-            "num_pos_feats": CHANNELS // 2,
+            "image_size": encoder.img_size,
+            "hidden_size": width,
+            "num_hidden_layers": len(windows),
+            "num_attention_heads": encoder.blocks[0].attn.num_heads,
+            "global_attn_indexes": [i for i, size in enumerate(windows) if size == 0],
+            "window_size": max(windows),
+            "output_channels": channels,
+            "num_pos_feats": channels // 2,
         },
-        prompt_encoder_config={"hidden_size": CHANNELS, "image_size": EDGE},
+        prompt_encoder_config={"hidden_size": channels, "image_size": encoder.img_size},
         mask_decoder_config={
-            "hidden_size": CHANNELS,
-            "mlp_dim": MLP,
-            "num_attention_heads": HEADS,
-            "iou_head_hidden_dim": CHANNELS,
-            "vit_dim": CHANNELS,
+            "hidden_size": channels,
+            "mlp_dim": decoder.transformer.layers[0].mlp.lin1.out_features,
+            "num_attention_heads": decoder.transformer.layers[0].self_attn.num_heads,
+            "iou_head_hidden_dim": decoder.iou_prediction_head.layers[0].out_features,
+            "vit_dim": width,
         },
     )
     model = SamHQModel(config)
     model.load_state_dict(converted(sam.state_dict()), strict=True)
-    model.save_pretrained(folder)
+    return model
 
 
 def manifest(path: Path, kind: str, weights: str, options: str = "") -> Path:

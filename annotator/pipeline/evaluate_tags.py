@@ -1,4 +1,5 @@
-"""How well each image is tagged: LLM2Labels, appendix A and table 3."""
+"""How well each image is tagged: LLM2Labels, appendix A and table 3; and TTD, table 2b, see
+``evaluate_selection``."""
 
 from __future__ import annotations
 
@@ -8,7 +9,10 @@ import numpy as np
 
 from annotator.core import metrics
 from annotator.core.scoring import Scored
+from annotator.pipeline.evaluate_selection import selection_table
 from annotator.pipeline.evaluate_truth import Key, Truth
+
+__all__ = ["selection_table", "tags_of_images"]
 
 _Group = tuple[np.ndarray, np.ndarray, int]
 

@@ -45,7 +45,7 @@ def shape(**more: Any) -> dict[str, Any]:
 
 def text_shape(words: Any, **more: Any) -> dict[str, Any]:
     return shape(
-        vocab_size=len(words) + 8,
+        vocab_size=len(words) + 7,
         max_position_embeddings=CONTEXT,
         bos_token_id=words.bos_token_id,
         eos_token_id=words.eos_token_id,

@@ -33,15 +33,18 @@ def encoding(
     refiner: Refiner,
     pixels: Pixels | None = None,
     *,
-    keep: bool = True,
+    walk: bool = False,
 ) -> Any:
-    """The refiner's encoding of an image: from memory, from the disk, or computed and, with
-    ``keep``, put there. Only a StoringRefiner's goes to the disk; it passes through its bytes in
-    any case, so that a mask is the same today and tomorrow. Bytes that are damaged are computed
-    again. ``pixels``: the decoded image where the caller has it. Threads that ask for the same
-    image at once compute it once. Raises ImageUnreadable.
+    """The refiner's encoding of an image: from memory, from the disk, or computed and put there.
+    Only a StoringRefiner's goes to the disk; it passes through its bytes in any case, so that a
+    mask is the same today and tomorrow. Bytes that are damaged are computed again. ``pixels``: the
+    decoded image where the caller has it. ``walk``: one of many images; it is put on the disk only
+    while there is room, and not into memory, which is for what is on screen. Threads that ask for
+    the same image at once compute it once, and a StoringRefiner, which is large, encodes one image
+    at a time. Raises ImageUnreadable.
     """
-    return _encoding(project, image, refiner, pixels, keep=keep, recent=True)
+    keep = not walk or has_room(project)
+    return _encoding(project, image, refiner, pixels, keep=keep, recent=not walk)
 
 
 def kept(project: Project, image: Image, refiner: Refiner) -> bool:
@@ -108,12 +111,14 @@ def _encoding(
             if found is None:
                 if pixels is None:
                     pixels = images.load(image_path(project, image))
-                found = refiner.encode(pixels)
                 if isinstance(refiner, StoringRefiner):
-                    data = refiner.pack(found)
+                    with _one_at_a_time(id(refiner)):
+                        data = refiner.pack(refiner.encode(pixels))
                     found = refiner.unpack(data)
                     if keep:
                         project.cache.put("encode", key, data)
+                else:
+                    found = refiner.encode(pixels)
             if recent:
                 _recent.put(refiner, place, found)
     return found

@@ -25,11 +25,12 @@ class StoringMeans:
         self.id = id
         self.looked = 0
         self.wait: threading.Barrier | None = None
+        self.patience = 10.0
 
     def encode(self, image: Pixels) -> Floats:
         self.looked += 1
         if self.wait is not None:
-            self.wait.wait(10)
+            self.wait.wait(self.patience)
         return image.reshape(-1, 3).mean(0).astype(np.float32) / 3
 
     def refine(
@@ -137,9 +138,7 @@ def test_pixels_are_used_where_the_caller_has_them(
     project: Project, photos: list[Image], folder: Path
 ) -> None:
     (folder / "0.png").unlink()
-    found = encodings.encoding(
-        project, photos[0], PlainMeans(), np.full((4, 4, 3), 9, np.uint8), keep=False
-    )
+    found = encodings.encoding(project, photos[0], PlainMeans(), np.full((4, 4, 3), 9, np.uint8))
     assert found.tolist() == [9.0, 9.0, 9.0]
 
 
@@ -183,13 +182,44 @@ def test_two_threads_compute_one_image_once(project: Project, photos: list[Image
 
 
 def test_two_images_do_not_wait_for_each_other(project: Project, photos: list[Image]) -> None:
+    refiner = PlainMeans()
+    wait = threading.Barrier(2)  # both are being encoded at one time, or it breaks
+    refiner.encode = lambda image: wait.wait(10)
+    together([lambda image=i: encodings.encoding(project, image, refiner) for i in photos[:2]])
+    assert not wait.broken
+
+
+def test_a_large_model_encodes_one_image_at_a_time(project: Project, photos: list[Image]) -> None:
     refiner = StoringMeans()
-    refiner.wait = threading.Barrier(2)  # both are being encoded at one time, or it breaks
-    together(
-        [lambda image=image: encodings.encoding(project, image, refiner) for image in photos[:2]]
-    )
-    assert refiner.looked == 2
-    assert not refiner.wait.broken
+    refiner.wait = threading.Barrier(2)  # nobody else comes, so it breaks
+    refiner.patience = 0.05
+    encode = refiner.encode
+    broken: list[bool] = []
+
+    def watched(image: Pixels) -> Floats:
+        try:
+            return encode(image)
+        except threading.BrokenBarrierError:
+            broken.append(True)
+            return np.zeros(3, np.float32)
+
+    refiner.encode = watched
+    together([lambda image=i: encodings.encoding(project, image, refiner) for i in photos[:2]])
+    assert broken == [True, True]
+
+
+def test_a_walk_leaves_memory_and_a_full_disk_alone(
+    project: Project, photos: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refiner = StoringMeans()
+    encodings.encoding(project, photos[0], refiner, walk=True)
+    assert len(encodings._recent._found) == 0
+    assert encodings.kept(project, photos[0], refiner)
+    monkeypatch.setattr(encodings, "WALK_BYTES", 5)
+    encodings.encoding(project, photos[1], refiner, walk=True)
+    assert not encodings.kept(project, photos[1], refiner)
+    encodings.encoding(project, photos[1], refiner)
+    assert encodings.kept(project, photos[1], refiner)
 
 
 def test_a_failure_is_not_the_others_problem(project: Project, photos: list[Image]) -> None:

@@ -6,7 +6,8 @@ off: nothing random happens in a step, so that a checkpoint needs weights and co
 are those of the patches; enlarging them first would weigh the same cells the same way. Of a GPU
 the encoders run in bfloat16, or in float16 with scaled gradients; cosines, losses and what is
 trained stay float32. A batch that does not fit the memory is computed in parts, whose gradients
-add up to those of the whole.
+add up to those of the whole. On the CPU a training is repeated to the last digit; a GPU adds in
+an order of its own.
 """
 
 from __future__ import annotations

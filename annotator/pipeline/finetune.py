@@ -40,7 +40,7 @@ def finetune(
 ) -> Iterator[Progress]:
     """Trains the pack's grounder further; the result is a pack of the person's own.
 
-    Yields "prune" (where pairs are pruned), then "finetune" in steps. Closing the generator
+    Yields "prune" (where captions are pruned), then "finetune" in steps. Closing the generator
     cancels: a checkpoint is kept, and the same call goes on from it, which leads to the same
     weights. An image that does not decode is a Failure and left out.
 
@@ -56,9 +56,10 @@ def finetune(
     """
     start = time.monotonic()
     name = options.name or f"{pack.path.stem}-ttd"
+    if pack.has("grounder"):  # else the next line says so
+        ttd.check(pack.specs["grounder"], pack.name)
     model = {"grounder": pack.model_id("grounder")}
     spec = pack.specs["grounder"]
-    ttd.check(spec, pack.name)
     tuned.check_name(name)
     tuned.extended(pack)
     require_folder(project)
@@ -73,8 +74,12 @@ def finetune(
         yield Progress("finetune", 0, None, tuple(data.failed), _before(data))
         trainer = build(spec, options.training)
         kept, failed = data.pairs, dict[str, str]()
-        if options.prune:
-            kept, failed = yield from prune(project, trainer, data.pairs, options, state)
+        said = [one for one in kept if not one.given]
+        if options.prune and said:
+            fitting, failed = yield from prune(project, trainer, said, options, state)
+            places = {id(one) for one in fitting}
+            # What a person has said of an image is no noise.
+            kept = [one for one in kept if one.given or id(one) in places]
         work = Work(project, trainer, options, state, kept)
         yield from work.steps()
         record = work.record

@@ -18,14 +18,15 @@ TEXTS: tuple[str, ...] = get_args(Text)
 class FinetuneOptions:
     """How a grounder is fine-tuned; the defaults are those of TTD, table 6.
 
-    ``captions``: a CSV with the columns file and caption. ``prune``: leave out pairs whose
-    similarity is not above the mean plus one deviation (A.1). ``losses``, ``pseudo``, ``size``,
-    ``rank``, ``alpha`` (None: twice the rank): see ``Training``. ``resize``: least and most of the
-    shorter side before a crop, in pixels. ``validation``: share of the images that are not trained
-    on but looked at every ``checkpoint_every`` steps; ``patience``: after so many looks without a
-    lower loss it stops, 0 for never. ``name``: of the pack that comes out, "" for that of the
-    model's with -ttd. ``limit``: the first pairs only, to try something out. Raises AnnotatorError
-    for a value that is not offered.
+    ``captions``: a CSV with the columns file and caption. ``prune``: leave out captions whose
+    similarity with their image is not above the mean plus one deviation (A.1); accepted tags
+    stay, a person has said them. ``losses``, ``pseudo``, ``size``, ``rank``, ``alpha`` (None:
+    twice the rank): see ``Training``. ``resize``: least and most of the shorter side before a
+    crop, in pixels. ``validation``: share of the images that are not trained on but looked at
+    every ``checkpoint_every`` steps (None: five times an epoch, at least every 100 steps);
+    ``patience``: after so many looks without a lower loss it stops, 0 for never. ``name``: of the
+    pack that comes out, "" for that of the model's with -ttd. ``limit``: the first pairs only, to
+    try something out. Raises AnnotatorError for a value that is not offered.
     """
 
     text: Text = "captions"
@@ -40,7 +41,7 @@ class FinetuneOptions:
     seed: int = 0
     validation: float = 0.1
     patience: int = 5
-    checkpoint_every: int = 100
+    checkpoint_every: int | None = None
     name: str = ""
     size: int = 448
     resize: tuple[int, int] = (320, 640)

@@ -37,7 +37,9 @@ class Work:
         self.train, self.apart = finetune_data.split(pairs, options.validation, options.seed)
         self.record = state.resume(trainer)
         self.resumed = self.record.step
-        self.total = options.epochs * -(-len(self.train) // options.batch)
+        epoch = -(-len(self.train) // options.batch)
+        self.total = options.epochs * epoch
+        self._every = options.checkpoint_every or min(100, max(1, epoch // 5))
         #: Images that steps of this call trained on, and how long those took.
         self.images, self.seconds = 0, 0.0
         self._kept = self.resumed
@@ -94,8 +96,8 @@ class Work:
 
     def _check(self, pace: Pace) -> Generator[Progress, None, None]:
         """Looks at the pairs apart when that is due, and writes a checkpoint."""
-        record, every = self.record, self._options.checkpoint_every
-        due = record.step % every == 0 or record.step == self.total
+        record = self.record
+        due = record.step % self._every == 0 or record.step == self.total
         if not due or record.checked == record.step:
             if time.monotonic() - self._kept_at > _KEEP_EVERY:
                 self._settled = False

@@ -280,6 +280,49 @@ def test_stopped_anywhere_it_ends_the_same(
     assert number == len(events) == 1 + (1 + 6) + (1 + 4 + 3)
 
 
+def test_a_step_cut_in_half_is_done_again(
+    project: Project,
+    base: Pack,
+    captions: Path,
+    home: Path,
+    finish: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ctrl-C twice: it does not wait for the end of the step, whose weights are no state."""
+    options = chosen(captions, epochs=2, checkpoint_every=3)
+    whole = Built()
+    finish(finetune(project, base, options, whole))
+    start_over(home)
+
+    def cut(self: Fake, *batch: Any) -> Mapping[str, float]:
+        if self.steps == 5:
+            self.weight = "half of it"
+            raise KeyboardInterrupt
+        return step(self, *batch)
+
+    step = Fake.step
+    with monkeypatch.context() as patch:
+        patch.setattr(Fake, "step", cut)
+        with pytest.raises(KeyboardInterrupt):
+            finish(finetune(project, base, options, Built()))
+    with project.read() as db:
+        assert queries.runs(db)[0].status == "cancelled"
+    again = Built()
+    monkeypatch.setattr(Fake, "fallback", "in parts")
+    result = finish(finetune(project, base, options, again))
+    assert (result["resumed"], result["note"]) == (3, "in parts")
+    assert again.steps == whole.steps[3:]
+    assert again.made[0].weight == whole.made[0].weight
+
+
+def test_how_often_is_checked(
+    project: Project, base: Pack, captions: Path, finish: Callable[..., dict[str, Any]]
+) -> None:
+    options = chosen(captions, epochs=2, batch=1, checkpoint_every=None, validation=0.1)
+    losses = finish(finetune(project, base, options, Built()))["losses"]
+    assert [one["step"] for one in losses if one["validation"] is not None] == list(range(0, 23, 2))
+
+
 def test_it_stops_early_and_exports_the_best(
     project: Project, base: Pack, captions: Path, home: Path, finish: Callable[..., dict[str, Any]]
 ) -> None:
@@ -364,8 +407,19 @@ def test_accepted_tags_are_given(
     both = finetune_data.gather(project, chosen(captions, text="both")).pairs
     assert len(both) == 14
     build = Built()
-    finish(finetune(project, base, chosen(text="tags", validation=0.0), build))
+    finish(finetune(project, base, chosen(text="tags", validation=0.0, prune=True), build))
     assert {given for batch in build.steps for _, _, given in batch} == {True}
+    # Only captions are pruned.
+    assert build.made[0].looked == []
+    rows = list(csv.reader(captions.open()))[1:]
+    write(captions, [(one, text if one < "c" else "no") for one, text in rows])
+    options = chosen(captions, text="both", validation=0.0, prune=True, name="other")
+    result = finish(finetune(project, base, options, build))
+    assert (result["pairs"], result["pruned"], result["trained"]) == (14, 8, 6)
+    assert sorted(given for batch in build.made[1].seen for _, _, given in batch) == [
+        *[False] * 4,
+        *[True] * 2,
+    ]
 
 
 def test_images_that_do_not_decode_stop_nothing(

@@ -14,8 +14,20 @@ from pathlib import Path
 #: First words that are commands, so that the window opens without building their parsers.
 COMMANDS = frozenset(
     {
-        *("backup", "check", "create", "demo", "evaluate", "export", "ground", "group", "history"),
-        *("models", "propose", "redo", "region", "regions", "replies", "scan", "segment"),
+        *("backup", "check", "create", "demo", "evaluate", "export", "finetune"),
+        *(
+            "ground",
+            "group",
+            "history",
+            "models",
+            "propose",
+            "redo",
+            "region",
+            "regions",
+            "replies",
+            "scan",
+            "segment",
+        ),
         *("status", "suggestion", "suggestions", "synset", "tag", "tags", "undo", "vocabulary"),
     }
 )

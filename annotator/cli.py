@@ -64,7 +64,9 @@ def _commands() -> Mapping[str, Command]:
     from annotator import (
         cli_demo,
         cli_evaluate,
+        cli_finetune,
         cli_house,
+        cli_masks,
         cli_models,
         cli_review,
         cli_steps,
@@ -74,7 +76,9 @@ def _commands() -> Mapping[str, Command]:
     return {
         **cli_demo.COMMANDS,
         **cli_evaluate.COMMANDS,
+        **cli_finetune.COMMANDS,
         **cli_house.COMMANDS,
+        **cli_masks.COMMANDS,
         **cli_models.COMMANDS,
         **cli_review.COMMANDS,
         **cli_steps.COMMANDS,

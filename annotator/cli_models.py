@@ -77,6 +77,17 @@ def models_server(words: Namespace, out: Output) -> int:
     return 0
 
 
+def models_remove(words: Namespace, out: Output) -> int:
+    from annotator.backends import tuned
+
+    gone = tuned.remove(words.pack)
+    out.result(
+        {"pack": words.pack, "removed": [str(path) for path in gone]},
+        f"The pack {words.pack} is deleted, with its weights.",
+    )
+    return 0
+
+
 def models_key(words: Namespace, out: Output) -> int:
     from annotator.backends import keys
 
@@ -116,5 +127,6 @@ COMMANDS = {
     "models show": models_show,
     "models verify": models_verify,
     "models server": models_server,
+    "models remove": models_remove,
     "models key": models_key,
 }

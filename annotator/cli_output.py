@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -81,6 +81,25 @@ class Output:
         if stopped.is_set() and not result:
             raise Cancelled(f"Stopped{_how_far(last)}. {kept}")
         return dict(result)
+
+    @contextmanager
+    def telling(self) -> Iterator[Callable[[Progress], None]]:
+        """Inside, what is given takes each Progress of work that writes nothing, and shows it.
+        Raises Cancelled after Ctrl-C."""
+        line = _Line(sys.stderr)
+        with _interrupt() as stopped:
+
+            def tell(progress: Progress) -> None:
+                line.show(progress)
+                if stopped.is_set():
+                    raise Cancelled(f"Stopped{_how_far(progress)}. {NOTHING_WRITTEN}")
+
+            try:
+                yield tell
+            except KeyboardInterrupt:
+                raise Cancelled(f"Stopped. {NOTHING_WRITTEN}") from None
+            finally:
+                line.end()
 
     def failures(self, result: Mapping[str, Any], most: int = 10) -> None:
         """The images that could not be done, the first few by name."""

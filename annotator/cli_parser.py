@@ -18,6 +18,7 @@ from annotator.cli_parser_base import (
     add_project,
 )
 from annotator.cli_parser_evaluate import add_evaluate
+from annotator.cli_parser_masks import add_masks
 from annotator.cli_parser_words import add_words
 from annotator.core.records import COMBINES, FILTERS, GRIDS, RANKINGS, STRATEGIES
 
@@ -50,6 +51,7 @@ def build() -> argparse.ArgumentParser:
     commands = Commands(parser, "commands")
     _add_demo(commands)
     _add_steps(commands)
+    add_masks(commands)
     add_words(commands)
     _add_synset(commands.group("synset", "decide about words of the vocabulary"))
     _add_tag(commands.group("tag", "decide about tags of images"))
@@ -126,31 +128,6 @@ def _add_steps(commands: Commands) -> None:
     talking.add_argument("--seed", type=a_number, metavar="N", help="of the answers drawn (0)")
     talking.add_argument("--temperature", type=float, metavar="T", help="(0.3)")
     talking.add_argument("--nucleus", type=float, metavar="P", help="of the probability mass (0.9)")
-
-    ground = add_project(
-        commands.add(
-            "ground",
-            "how well each image fits a word, from its best pixel",
-            'ground my.annot --text "wheel"',
-        )
-    )
-    what = ground.add_mutually_exclusive_group(required=True)
-    what.add_argument("--synset", metavar="NAME", type=a_text, help="a word of the vocabulary")
-    what.add_argument("--text", metavar="TEXT", type=a_text, help="any other word")
-    add_pack(ground)
-    add_limit(ground)
-
-    segment = add_project(
-        commands.add("segment", "draw masks for the tags", "segment my.annot --synset cat")
-    )
-    segment.add_argument("--synset", metavar="NAME", type=a_text, help="only masks of this word")
-    segment.add_argument("--top", type=a_count, metavar="N", help="tags an image, best first")
-    segment.add_argument("--threshold", type=float, metavar="S", help="similarity to cut at")
-    segment.add_argument(
-        "--no-refine", dest="refine", action="store_false", help="leave the edges as they are"
-    )
-    add_pack(segment)
-    add_limit(segment)
 
 
 def _add_synset(group: Commands) -> None:
@@ -270,6 +247,10 @@ def _add_house(commands: Commands) -> None:
         help="where its key is: env:VARIABLE, or keyring:NAME (see models key)",
     )
     server.add_argument("--look", action="store_true", help="ask it now which models it has")
+    remove = group.add(
+        "remove", "delete a pack that was trained here, with its weights", "models remove clip-mine"
+    )
+    remove.add_argument("pack", metavar="PACK", type=a_text, help="its name")
     key = group.add(
         "key",
         "keep the key of a server in the keyring of this computer",

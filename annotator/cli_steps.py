@@ -1,4 +1,4 @@
-"""The commands of the main job: create, scan, propose, vocabulary, ground, segment, export."""
+"""The commands of the main job: create, scan, status, propose, export."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import NOTHING_WRITTEN, Output, duration, facts, opened, table, used
+from annotator.cli_output import NOTHING_WRITTEN, Output, duration, facts, opened, used
+from annotator.cli_project import given, require_images
 from annotator.core.errors import AnnotatorError, Cancelled, NothingToExport
 from annotator.core.records import Progress
 
@@ -97,10 +98,10 @@ def propose(words: Namespace, out: Output) -> int:
     from annotator.pipeline.options import ProposeOptions
     from annotator.pipeline.propose import propose as ask
 
-    options = ProposeOptions(**_given(words, _PROPOSE))
+    options = ProposeOptions(**given(words, _PROPOSE))
     pack = load_pack(words.pack)
     with opened(words.project) as project:
-        _require_images(project)
+        require_images(project)
         result = out.drive(ask(project, pack, options))
     out.failures(result)
     before = f" ({result['skipped']} were done before)" if result["skipped"] else ""
@@ -123,39 +124,6 @@ def _said(project: Path, result: dict[str, Any]) -> str:
             f"annotator replies {project} --unreadable"
         )
     return text + used(result.get("usage"))
-
-
-def ground(words: Namespace, out: Output) -> int:
-    from annotator.backends.registry import load_pack
-    from annotator.pipeline.ground import ground as compare
-
-    pack = load_pack(words.pack)
-    with opened(words.project) as project:
-        _require_images(project)
-        synset = _synset_id(project, words.synset)
-        result = out.drive(compare(project, pack, synset, words.text, words.limit))
-    out.failures(result)
-    rows = [(row["image"], row["synset"], row["score"]) for row in result["rows"]]
-    text = table(("image", "word", "similarity"), rows) if rows else "No tags to ground yet."
-    out.result(result, text)
-    return 0
-
-
-def segment(words: Namespace, out: Output) -> int:
-    from annotator.backends.registry import load_pack
-    from annotator.pipeline.segment import SegmentOptions
-    from annotator.pipeline.segment import segment as draw
-
-    options = SegmentOptions(**_given(words, ("top", "threshold", "refine", "limit")))
-    pack = load_pack(words.pack)
-    with opened(words.project) as project:
-        _require_images(project)
-        synset = _synset_id(project, words.synset)
-        result = out.drive(draw(project, pack, synset, options))
-    out.failures(result)
-    text = f"{result['regions']} masks on {result['done']} images in {duration(result['seconds'])}."
-    out.result(result, text)
-    return 0
 
 
 def export_coco(words: Namespace, out: Output) -> int:
@@ -201,32 +169,6 @@ def _export(
     return 0
 
 
-def _given(words: Namespace, names: tuple[str, ...]) -> dict[str, Any]:
-    """Options that were typed; the others keep the defaults of the step itself."""
-    return {name: getattr(words, name) for name in names if getattr(words, name) is not None}
-
-
-def _synset_id(project: Project, text: str | None) -> int | None:
-    from annotator.project import queries
-
-    if text is None:
-        return None
-    with project.read() as db:
-        return queries.find_synset(db, text).id
-
-
-def _require_images(project: Project) -> None:
-    from annotator.project import queries
-
-    with project.read() as db:
-        found = queries.status(db)
-    if found["images"] == 0:
-        raise AnnotatorError(
-            f"{project.path} has no images yet: put some into {project.folder}, then run "
-            f"annotator scan {project.path}."
-        )
-
-
 def _has_images(path: Path) -> bool:
     from annotator.project import queries
 
@@ -250,8 +192,6 @@ COMMANDS = {
     "scan": scan,
     "status": status,
     "propose": propose,
-    "ground": ground,
-    "segment": segment,
     "export coco": export_coco,
     "export ade20k": export_ade20k,
 }

@@ -13,6 +13,7 @@ from annotator.backends.protocols import Bools, Floats, Grounder, Pixels, Refine
 from annotator.core import images
 from annotator.core.errors import AnnotatorError
 from annotator.core.mask_metrics import Confusion
+from annotator.core.prompts import soft_mask
 from annotator.core.records import Image
 from annotator.core.scoring import heat_threshold
 from annotator.pipeline import encodings
@@ -28,7 +29,6 @@ from annotator.pipeline.evaluate_texts import text_masks_table
 from annotator.pipeline.files import image_path, require_folder
 from annotator.pipeline.ground import cached_pixels, cosines, has_room, text_vectors, upsample
 from annotator.pipeline.pages import Pace
-from annotator.pipeline.segment import soft_mask
 from annotator.pipeline.smooth import smooth
 from annotator.project.project import Project
 
@@ -201,8 +201,7 @@ def _segmented(
         found = _Labelled(height, width, drawn, len(maps), background)
         yield "+ PAMR", found.labels
     if refiner is not None:
-        keep = encodings.has_room(project)
-        encoding = encodings.encoding(project, image, refiner, pixels, keep=keep)
+        encoding = encodings.encoding(project, image, refiner, pixels, walk=True)
         yield "+ refiner", found.refined(refiner, encoding)
 
 

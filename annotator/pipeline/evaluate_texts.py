@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from annotator.backends.protocols import Bools, Floats
+from annotator.backends.protocols import Bools
 from annotator.core import tag_scores
 from annotator.core.errors import AnnotatorError
 from annotator.core.label_maps import load_mask
@@ -35,9 +35,10 @@ def text_masks_table(
     "CaptionIoU", "mFPR" and "mFNR" are means over the captions, in percent of the union of truth
     and map (table 3 writes the last two as fractions; a row adds up to 100). "Texts".
 
-    A map is enlarged to the size of the mask, normalised between its lowest and its highest value
-    and cut at ``threshold`` (the paper's 0.5 for MaskCLIP, 0.4 for TCL); None finds the cut of each
-    map (core.scoring.heat_threshold). ``truth``: see ``evaluate_captions.read_captions``. Raises
+    A map is enlarged to the size of the mask and cut at ``threshold`` (the paper's 0.5 for
+    MaskCLIP, 0.4 for TCL), the text's after its lowest and highest value were made 0 and 1, as
+    those of the union's words were; None finds the cut of each map (core.scoring.heat_threshold).
+    ``truth``: see ``evaluate_captions.read_captions``. Raises
     AnnotatorError when the truth cannot be read, or a mask is not of its image's size.
     """
     if threshold is not None and not 0.0 <= threshold <= 1.0:
@@ -53,8 +54,11 @@ def text_masks_table(
             true = _mask(caption)
             vectors = vectors_of(caption.text, caption.words, grounder)
             maps = text_map_of(cells, caption.text, caption.words, vectors)
-            for name, heat in (("text", maps.heat), ("tags", maps.union)):
-                found[name].append(overlap(true, _cut(heat, true, threshold)))
+            text = tag_scores.min_max(upsample(maps.heat, *true.shape))
+            tags = upsample(maps.union, *true.shape)
+            for name, large in (("text", text), ("tags", tags)):
+                cut = heat_threshold(large) if threshold is None else threshold
+                found[name].append(overlap(true, large > cut))
         for name, overlaps in found.items():
             mean = mean_overlap(overlaps)
             rows.append(
@@ -80,10 +84,4 @@ def _mask(caption: Caption) -> Bools:
             f"{caption.mask} is {mask.shape[1]} x {mask.shape[0]} pixels, its image "
             f"{caption.image.path} {caption.image.width} x {caption.image.height}."
         )
-    return mask
-
-
-def _cut(heat: Floats, true: Bools, threshold: float | None) -> Bools:
-    large = tag_scores.min_max(upsample(heat, *true.shape))
-    mask: Bools = large > (heat_threshold(large) if threshold is None else threshold)
     return mask

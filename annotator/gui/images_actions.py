@@ -74,7 +74,7 @@ class ImagesActions(QObject):
         add("word", "Add a word", ("+", "W"), self.begin_word)
         add("dropped", "Show or hide dropped words", "", view.tags.toggle_dropped)
         add("tab", "Tags or regions", "T", self.other_tab)
-        self.masks = MasksActions(view, add)
+        self.masks = MasksActions(view, commands)
         add("fit", "Fit the image", ("F", "0"), view.canvas.fit)
         add("actual", "Image at 100 %", "Ctrl+0", view.canvas.actual_size)
         add("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+="), lambda: view.canvas.zoom_by(1.25))

@@ -92,8 +92,8 @@ class MaskDesk(QObject):
             elif synset is not None:
                 subject = Subject(image, frame, synset)
         self.clicks.set_subject(subject)
-        if new and self._canvas.tool.name in ASKING:
-            self.clicks.prepare()
+        if new:
+            self._prepare()
         self._show_peak()
         self._tell()
         self._canvas.update()
@@ -152,9 +152,12 @@ class MaskDesk(QObject):
             self._bar.threshold.set_value(value)
 
     def _tool_changed(self, name: str) -> None:
-        if name in ASKING:
-            self.clicks.prepare()
+        self._prepare()
         self._tell()
+
+    def _prepare(self) -> None:
+        if self._canvas.tool.name in ASKING and self._image is not None and self._frame is not None:
+            self.clicks.prepare(self._image, self._frame)
 
     def _encoded(self, image_id: int) -> None:
         """The image at hand can be asked about: now there is time for the next ones."""
@@ -165,6 +168,7 @@ class MaskDesk(QObject):
 
     def _show_heat(self, heat: Heat | None, threshold: float) -> None:
         self._canvas.heat.image = None if heat is None else heat.picture
+        self._quieten()
         self._bar.set_heat(heat, threshold)
         self._canvas.update()
 
@@ -179,6 +183,7 @@ class MaskDesk(QObject):
             left, top, right, bottom = prompt.box
             layer.box = QRectF(QPointF(left, top), QPointF(right, bottom))
         self._bar.set_clicks(self.clicks.open)
+        self._quieten()
         self._show_peak()
         self._canvas.update()
 
@@ -194,6 +199,11 @@ class MaskDesk(QObject):
         self._bar.set_preview(self._name(preview), area)
         self._canvas.update()
 
+    def _quieten(self) -> None:
+        """Masks that are there already are outlines while another one is made."""
+        canvas = self._canvas
+        canvas.regions.quiet = canvas.heat.image is not None or self.clicks.open
+
     def _name(self, preview: Preview | None) -> str:
         if preview is not None and preview.replaces is not None and self._region is not None:
             return self._region.synset
@@ -203,7 +213,7 @@ class MaskDesk(QObject):
         """Where the tag was seen, unless there is something else to look at."""
         layer, tag, frame = self._canvas.prompts, self._tag, self._frame
         layer.peak = None
-        busy = self.clicks.open or bool(self.grounding.text)
+        busy = self.clicks.open or bool(self.grounding.text) or self._region is not None
         if tag is not None and tag.peak_at is not None and frame is not None and not busy:
             x, y = tag.peak_at
             layer.peak = QPointF(x * frame.width, y * frame.height)

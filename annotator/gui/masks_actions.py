@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QAbstractButton, QApplication
@@ -13,6 +13,7 @@ from annotator.gui.canvas.box_tool import BoxTool
 from annotator.gui.canvas.click_tool import ClickTool
 from annotator.gui.canvas.cut_tool import CutTool
 from annotator.gui.canvas.tool import Tool
+from annotator.gui.commands import Commands
 from annotator.project.project import Project
 
 if TYPE_CHECKING:
@@ -21,21 +22,10 @@ if TYPE_CHECKING:
     from annotator.gui.images_view import ImagesView
 
 
-class Add(Protocol):
-    def __call__(
-        self,
-        id: str,
-        title: str,
-        keys: str | tuple[str, ...],
-        run: Callable[[], object],
-        enabled: Callable[[], bool] | None = None,
-    ) -> None: ...
-
-
 class MasksActions(QObject):
     """Registers the commands; what is kept goes through the session, so it can be undone."""
 
-    def __init__(self, view: ImagesView, add: Add) -> None:
+    def __init__(self, view: ImagesView, commands: Commands) -> None:
         super().__init__(view)
         self._view = view
         self._desk = view.desk
@@ -47,10 +37,20 @@ class MasksActions(QObject):
         view.bar.heat_toggled.connect(self._desk.set_heat_on)
         view.tools.chosen.connect(self.choose_tool)
         view.finder.left.connect(view.canvas.setFocus)
-        self._register(add)
+        self._register(commands)
 
-    def _register(self, add: Add) -> None:
+    def _register(self, commands: Commands) -> None:
         view, desk = self._view, self._desk
+
+        def add(
+            id: str,
+            title: str,
+            keys: str | tuple[str, ...],
+            run: Callable[[], object],
+            enabled: Callable[[], bool] | None = None,
+        ) -> None:
+            name = f"images.{id}"
+            commands.add(name, title, keys, run, scope=view, group="Masks", enabled=enabled)
 
         def step(steps: int) -> None:
             view.bar.threshold.step(steps)
@@ -59,28 +59,18 @@ class MasksActions(QObject):
             return lambda: self.choose_tool(name)
 
         add("heat", "Heatmap of the selected tag", "H", self.toggle_heat)
-        add("find", "Find in the image: a word or a sentence", "I", view.finder.begin)
-        add(
-            "smooth",
-            "Smooth the heatmap along the edges of the image",
-            "S",
-            lambda: desk.set_smooth(not desk.grounding.smooth),
-        )
+        add("find", "Find a sentence in the image", "I", view.finder.begin)
+        add("smooth", "Smooth the heatmap", "S", self.toggle_smooth)
         add("lower", "Lower the threshold", "[", lambda: step(-2))
         add("higher", "Raise the threshold", "]", lambda: step(2))
         add("keep", "Keep the mask", ("Return", "Enter"), self.keep, self._can_keep)
         add("drop", "Drop the mask, then the heatmap", "Esc", self.drop)
-        add(
-            "unclick",
-            "Take back the last click of a mask",
-            ("Backspace", "Ctrl+Z"),
-            desk.clicks.take_back,
-            lambda: desk.clicks.open,
-        )
+        clicks = desk.clicks
+        back = ("Backspace", "Ctrl+Z")
+        add("unclick", "Take back the last click", back, clicks.take_back, lambda: clicks.open)
         add("tool_move", "Tool: select and move", "V", tool("select"))
-        add("tool_cut", "Tool: cut the heatmap where I click", "C", tool("cut"))
-        clicks = "Tool: mask by clicks, left adds and right takes away"
-        add("tool_click", clicks, "M", tool("click"))
+        add("tool_cut", "Tool: cut the heatmap by a click", "C", tool("cut"))
+        add("tool_click", "Tool: mask by clicks", "M", tool("click"))
         add("tool_box", "Tool: mask by a box", "B", tool("box"))
 
     def _can_keep(self) -> bool:
@@ -90,6 +80,9 @@ class MasksActions(QObject):
 
     def toggle_heat(self) -> None:
         self._desk.set_heat_on(not self._desk.grounding.on)
+
+    def toggle_smooth(self) -> None:
+        self._desk.set_smooth(not self._desk.grounding.smooth)
 
     def choose_tool(self, name: str) -> None:
         """ "select", "cut", "click" or "box"; to cut there has to be a heatmap."""

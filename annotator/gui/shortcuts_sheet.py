@@ -62,7 +62,7 @@ class ShortcutsSheet(Overlay):
         page.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         row = QHBoxLayout(page)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(36)
+        row.setSpacing(28)
         columns = [QVBoxLayout() for _ in range(_COLUMNS)]
         heights = [0] * _COLUMNS
         by_size = sorted(groups(self._commands).items(), key=lambda group: -len(rows(group[1])))
@@ -76,7 +76,7 @@ class ShortcutsSheet(Overlay):
             row.addLayout(column, 1)
         self._area.setWidget(page)
         window = self.window()
-        self.setFixedSize(min(1120, window.width() - 64), min(720, window.height() - 120))
+        self.setFixedSize(min(1200, window.width() - 64), min(720, window.height() - 120))
         self.open_at()
         self._area.setFocus()
 

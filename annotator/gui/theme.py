@@ -242,6 +242,7 @@ QLabel#heading {{ color: {t.muted}; font-size: 11px; letter-spacing: 1px; }}
 QLabel#title {{ font-weight: 600; }}
 QLabel#error {{ color: {t.no}; }}
 QLabel#doubt {{ color: {t.doubt}; }}
+QLineEdit, QPlainTextEdit {{ placeholder-text-color: {t.muted}; }}
 QLineEdit {{
   background: {t.raised}; border: 1px solid {t.raised}; border-radius: 6px; padding: 5px 8px;
   color: {t.text}; selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}

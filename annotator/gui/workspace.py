@@ -70,8 +70,10 @@ class Workspace(QWidget):
 
     @property
     def middle(self) -> QWidget:
-        """The column between the lists, of the view that is shown."""
+        """The column between the lists, of the view that is shown; of the images, the canvas."""
         view = self._stack.currentWidget() or self.images
+        if view is self.images:
+            return self.images.canvas
         columns = view.findChild(QSplitter)
         middle = None if columns is None else columns.widget(1)
         return middle or view

@@ -9,8 +9,9 @@ from typing import Any
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.records import Rle
+from annotator.core.records import Image, Rle
 from annotator.gui.canvas.encodings import Encodings
+from annotator.gui.canvas.frame import Frame
 from annotator.gui.canvas.preview import Preview, Subject
 from annotator.gui.faults import in_words
 from annotator.gui.session import Session
@@ -133,14 +134,13 @@ class Clicks(QObject):
             self._moved()
         return there
 
-    def prepare(self) -> None:
-        """The next click is answered sooner when the image is encoded already."""
-        subject = self._subject
-        if subject is None or self._asking:
+    def prepare(self, image: Image, frame: Frame) -> None:
+        """The first click is answered sooner when the image is encoded already."""
+        if self._asking:
             return
         self.noted.emit("Getting the image ready…")
         self._session.work(
-            lambda: self._encodings.of(subject.image, subject.frame.pixels),
+            lambda: self._encodings.of(image, frame.pixels),
             lambda _: self._say(),
             key="encode",
             priority=_PRIORITY - 1,

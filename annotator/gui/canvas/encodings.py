@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class Encodings(QObject):
-    """``of`` is for worker threads, the rest for the UI thread. An image is encoded once, however
-    many ask for it; one that is looked at never waits for another that is encoded ahead."""
+    """``of`` is for worker threads, the rest for the UI thread. A click on an image that is encoded
+    never waits for others; an image that a person goes to waits at most for the one at hand."""
 
     ready = Signal(int)  # id of an image that was asked for and is encoded now
     ahead_changed = Signal(int)  # images that are still to be encoded ahead

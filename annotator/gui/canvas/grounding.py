@@ -129,6 +129,7 @@ class Grounding(QObject):
         """Show maps of a sentence instead of the tag's; "" goes back to the tag."""
         if text != self._text:
             self._text, self._which = text, TEXT
+            self.text_changed.emit(None)
             self._begin()
 
     def set_map(self, which: str) -> None:
@@ -167,8 +168,6 @@ class Grounding(QObject):
         self._looked_at = self._threshold = None
         self.heat_changed.emit(None, 0.0)
         self._set_preview(None)
-        if not self._text:
-            self.text_changed.emit(None)
         image, frame, synset = self._image, self._frame, self._synset
         if not self.active or image is None or frame is None or not (self._text or synset):
             self.noted.emit("")

@@ -83,6 +83,7 @@ class RegionsLayer:
         self.only_synset: int | None = None
         self.corrected: int | None = None  # makes way for the preview of its correction
         self.fill = 0.35
+        self.quiet = False  # outlines only, while there is something else to look at
 
     def drawn(self) -> list[Shape]:
         """The shapes that are shown now, biggest first, so that small ones end on top."""
@@ -114,7 +115,7 @@ class RegionsLayer:
                 painter,
                 shape.outline.seen_at(viewport.scale),
                 shape.color,
-                fill=min(1.0, self.fill + (0.15 if marked else 0.0)),
+                fill=0.0 if self.quiet else min(1.0, self.fill + (0.15 if marked else 0.0)),
                 width=3.0 if marked else 2.0,
                 dashed=shape.verdict != "accepted",
                 halo=marked or len(shapes) <= _HALOS,
@@ -152,9 +153,10 @@ def _paint_shape(
     halo: bool = True,
 ) -> None:
     """Fill and outline; a dark line under the outline keeps it visible on any picture."""
-    inside = QColor(color)
-    inside.setAlphaF(fill)
-    painter.fillPath(path, inside)
+    if fill > 0:
+        inside = QColor(color)
+        inside.setAlphaF(fill)
+        painter.fillPath(path, inside)
     dark = QPen(QColor(0, 0, 0, 120), width + 2.0)
     for pen in (dark, QPen(color, width))[0 if halo else 1 :]:
         pen.setCosmetic(True)

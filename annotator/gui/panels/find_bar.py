@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 #: So many words are shown at first, the best ones; pixels that a long one may take.
 _WORDS, _WIDEST = 24, 140
 _GAP, _ROWS = 6, 3
+_LETTERS = 20_000
 
 
 class FindBar(QFrame):
@@ -229,7 +230,7 @@ class _SentenceBox(QLineEdit):
         self.setObjectName("wordBox")
         self.setPlaceholderText("Find in the image: a word, a sentence, a criterion…")
         self.setAccessibleName("Find in the image")
-        self.setMaxLength(4000)
+        self.setMaxLength(_LETTERS)
         self.setFrame(False)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -101,14 +101,17 @@ class FakeModels:
         self.error: Exception | None = None
         self.looking = threading.Event()
         self.excuses: list[str] = []
-        self.encoded: list[tuple[int, ...]] = []
+        self.vectors: dict[str, tuple[float, float]] = {}
+        self.encoded: list[int] = []  # shades, by which ``paint`` tells photos apart
+        self.slow: int | None = None  # the shade whose encoding waits
+        self.encoding, self.encode_on = threading.Event(), threading.Event()
         self.refined: list[tuple[tuple[Any, ...], Any, bool]] = []  # points, box, with a mask
         self.refining, self.answer = threading.Event(), threading.Event()
         self.answer.set()
         self.broken: Exception | None = None
 
     def loaded(self, role: str) -> bool:
-        return bool(self.asked)
+        return bool(self.encoded if role == "refiner" else self.asked)
 
     def fallbacks(self) -> list[str]:
         said, self.excuses = self.excuses, []
@@ -132,15 +135,20 @@ class FakeModels:
         self.asked.extend(tag.name for tag in tags)
         self.looking.set()
         assert self.go_on.wait(10)
-        return np.array([[1.0, 0.0]] * len(tags), np.float32)
+        vectors = [self.vectors.get(tag.name, (1.0, 0.0)) for tag in tags]
+        return np.array(vectors, np.float32).reshape(-1, 2)
 
     def explain(self, tag: TagText) -> list[tuple[str, float]]:
         return [("couch", 0.7), ("armchair", 0.3)] if tag.name == "sofa" else [(tag.name, 1.0)]
 
     def encode(self, image: np.ndarray) -> Any:
         self.off_the_ui_thread()
-        self.encoded.append(image.shape)
-        return image.shape
+        shade = int(image[4, 4, 0])
+        self.encoded.append(shade)
+        if shade == self.slow:
+            self.encoding.set()
+            assert self.encode_on.wait(10)
+        return shade
 
     def refine(self, encoding: Any, points: Any = (), box: Any = None, mask: Any = None) -> Any:
         """The mask so far or the box, with a square of 9 x 9 pixels around each inside point and
@@ -161,6 +169,18 @@ class FakeModels:
 
     def off_the_ui_thread(self) -> None:
         assert threading.current_thread() is not threading.main_thread()
+
+
+class StoringModels(FakeModels):
+    """Its encodings can be kept on disk."""
+
+    id = "storing"
+
+    def pack(self, encoding: int) -> bytes:
+        return bytes([encoding])
+
+    def unpack(self, data: bytes) -> int:
+        return data[0]
 
 
 @dataclass
@@ -296,6 +316,11 @@ def _own_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def storing_models() -> StoringModels:
+    return StoringModels()
+
+
+@pytest.fixture
 def turn() -> Callable[..., None]:
     return wheel
 
@@ -337,6 +362,7 @@ def bench(qtbot: QtBot, project: Project, ids: dict[str, int]) -> Iterator[Bench
     yield made
     made.models.go_on.set()
     made.models.answer.set()
+    made.models.encode_on.set()
     made.session.close()
 
 

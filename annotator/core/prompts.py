@@ -11,7 +11,7 @@ uneven plateau, stays whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -95,11 +95,10 @@ def instances(
         labels = _large(_basins(small, threshold, prominence), small, threshold, smallest)
     else:
         labels = (small > threshold).astype(np.int32)
-    labels = _without_crumbs(labels)
     whole, near = _enlarged(labels, small > threshold, above)
     found = []
     for label in range(1, int(labels.max()) + 1):
-        own = whole == label
+        own = _without_crumbs(whole == label)
         if not own.any():
             continue
         peak = float(heat[own].max())
@@ -212,15 +211,14 @@ def _large(labels: Ints, heat: Floats, threshold: float, smallest: float) -> Int
     return np.asarray(numbers[labels], np.int32)
 
 
-def _without_crumbs(labels: Ints) -> Ints:
-    kept = labels.copy()
-    for label in range(1, int(labels.max()) + 1):
-        own = labels == label
-        count, parts, stats, _ = cv2.connectedComponentsWithStats(own.astype(np.uint8))
-        if count > 2:  # the background and one part
-            crumbs = stats[:, cv2.CC_STAT_AREA] < CRUMB * own.sum()
-            kept[crumbs[parts] & own] = 0
-    return kept
+def _without_crumbs(mask: Bools) -> Bools:
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count <= 2:  # the background and one part
+        return mask
+    kept = stats[:, cv2.CC_STAT_AREA] >= CRUMB * stats[1:, cv2.CC_STAT_AREA].sum()
+    kept[0] = False
+    found: Bools = kept[parts]
+    return found
 
 
 def _enlarged(labels: Ints, small_above: Bools, above: Bools) -> tuple[Ints, Ints]:
@@ -294,8 +292,8 @@ def _inside(
 
 
 def _valleys(soft: Floats, box: Box, count: int) -> list[tuple[float, float]]:
-    """(x, y) of the least likely places in the box and a tenth of it around, far from each
-    other."""
+    """(x, y) of the least likely places in the box and a tenth of it around, far from each other;
+    first the middle of a large hole, where there is one."""
     height, width = soft.shape
     margin_x, margin_y = 0.1 * (box[2] - box[0]) + 2, 0.1 * (box[3] - box[1]) + 2
     left, right = max(0, int(box[0] - margin_x)), min(width, int(box[2] + margin_x))
@@ -303,15 +301,30 @@ def _valleys(soft: Floats, box: Box, count: int) -> list[tuple[float, float]]:
     part = soft[top:bottom, left:right]
     size = _size(part.shape)
     values = cv2.resize(part, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0])
-    depth = 1.0 - values
-    local = depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8))
+    low, depth = values <= LOW, 1.0 - values
+    local = low & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))
     found = []
-    for x, y in _apart(depth, local & (values <= LOW), count, 0.25):
+    for x, y in _apart(depth, local, count, 0.25, _hole(low)):
         at = left + int((x + 0.5) * (right - left) / size[0])
         below = top + int((y + 0.5) * (bottom - top) / size[1])
         if soft[below, at] < 0.5:
             found.append((float(at), float(below)))
     return found
+
+
+def _hole(low: Bools) -> list[tuple[int, int]]:
+    """(x, y) of the middle of the largest hole in what is not low, in a list; none where there is
+    none of a size that counts."""
+    count, parts = cv2.connectedComponents(low.astype(np.uint8), connectivity=4)
+    border = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
+    inner = low & ~np.isin(parts, border)
+    if count < 2 or not inner.any():
+        return []
+    away = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, 5)
+    if float(away.max()) < 0.04 * float(np.hypot(*low.shape)):
+        return []
+    row, column = np.unravel_index(int(np.argmax(away)), away.shape)
+    return [(int(column), int(row))]
 
 
 def _near(places: Iterable[tuple[float, float]], box: Box, count: int) -> list[tuple[float, float]]:
@@ -320,19 +333,25 @@ def _near(places: Iterable[tuple[float, float]], box: Box, count: int) -> list[t
     return sorted(places, key=lambda p: (p[0] - x) ** 2 + (p[1] - y) ** 2)[:count]
 
 
-def _apart(value: Floats, allowed: Bools, count: int, share: float) -> list[tuple[int, int]]:
-    """(x, y) of up to ``count`` allowed places, the greatest value first, ``share`` of the
-    diagonal from each other."""
+def _apart(
+    value: Floats,
+    allowed: Bools,
+    count: int,
+    share: float,
+    first: Sequence[tuple[int, int]] = (),
+) -> list[tuple[int, int]]:
+    """(x, y) of up to ``count`` allowed places, ``first`` these and then the greatest value, all
+    ``share`` of the diagonal from each other."""
     rows, columns = np.nonzero(allowed)
     order = np.argsort(-value[rows, columns], kind="stable")
     least = share * float(np.hypot(*value.shape))
-    found: list[tuple[int, int]] = []
+    found = list(first[:count])
     for i in order.tolist():
+        if len(found) == count:
+            break
         x, y = int(columns[i]), int(rows[i])
         if all(np.hypot(x - a, y - b) >= least for a, b in found):
             found.append((x, y))
-            if len(found) == count:
-                break
     return found
 
 

@@ -10,7 +10,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from annotator.backends.protocols import Bools, Floats, Grounder, MaskCandidate, Pixels, Refiner
+from annotator.backends.protocols import (
+    Bools,
+    Floats,
+    Grounder,
+    MaskCandidate,
+    Pixels,
+    Refiner,
+    StoringRefiner,
+)
 from annotator.core import masks, overlaps
 from annotator.core.prompts import CRUMB, Instance, instances, soft_mask
 from annotator.core.records import Image, Region, Tag
@@ -22,6 +30,9 @@ from annotator.pipeline.segment_options import SegmentOptions
 from annotator.project import queries, store
 from annotator.project.project import Project
 from annotator.project.words import Words
+
+#: A mask that agrees less than this with the heatmap it was made from is of something else.
+ASTRAY = 0.3
 
 
 def mask_from_heatmap(
@@ -35,8 +46,9 @@ def mask_from_heatmap(
 
     ``image`` uint8[H, W, 3]; ``heat`` float32[h, w], raw cosines over the whole image, any grid.
     Without a ``threshold`` one is found. ``refiner`` moves the edges; ``encoding`` is what it
-    made of the image before, so that many cuts cost one look. Islands below 1 % of the mask are
-    dropped; holes stay. The mask is empty where nothing is above the threshold.
+    made of the image before, so that many cuts cost one look; where it goes astray, the edges stay.
+    Islands below 1 % of the mask are dropped; holes stay. The mask is empty where nothing is above
+    the threshold.
     """
     height, width = image.shape[:2]
     if threshold is None:
@@ -49,22 +61,27 @@ def mask_from_heatmap(
         if encoding is None:
             encoding = refiner.encode(image)
         chosen = refined(refiner, encoding, found[0], points=False)
-        mask = np.zeros_like(mask) if chosen is None else chosen.mask
+        mask = mask if chosen is None else chosen.mask
     return without_crumbs(mask), threshold
 
 
 def refined(
     refiner: Refiner, encoding: Any, instance: Instance, *, points: bool
 ) -> MaskCandidate | None:
-    """The Refiner's mask of one thing: asked with the soft mask and its box (TTD, appendix B.5),
-    with ``points`` also at peaks and valleys, and of all candidates the one with the best
-    predicted IoU and agreement with the heatmap. None where it finds nothing."""
-    candidates = refiner.refine(encoding, box=instance.box, mask=instance.soft)
-    if points:
-        candidates = candidates + refiner.refine(
+    """The Refiner's mask of one thing: asked with the soft mask and its box (TTD, appendix B.5)
+    and, with ``points``, once more with its peaks and valleys; of all candidates the one with the
+    best predicted IoU and agreement with the heatmap. None where all of them are of something
+    else. A Refiner that is no network (one whose encodings are not stored) gets no points: it
+    takes them for certain, as a person's are."""
+    candidates = list(refiner.refine(encoding, box=instance.box, mask=instance.soft))
+    if points and isinstance(refiner, StoringRefiner):
+        candidates += refiner.refine(
             encoding, points=instance.points, box=instance.box, mask=instance.soft
         )
-    return choose(candidates, soft=instance.soft)
+    chosen = choose(candidates, soft=instance.soft)
+    if chosen is None or agreement(chosen.mask, instance.soft) < ASTRAY:
+        return None
+    return chosen
 
 
 def without_crumbs(mask: Bools, share: float = CRUMB) -> Bools:
@@ -193,7 +210,7 @@ class Cutter:
             return without_crumbs(mask), {}
         candidate = refined(*encoded, instance, points=self._options.points)
         if candidate is None:
-            return np.zeros_like(mask), {}
+            return without_crumbs(mask), {"refined": False}
         sure = {
             "predicted_iou": round(candidate.score, 4),
             "agreement": round(agreement(candidate.mask, instance.soft), 4),
@@ -212,7 +229,7 @@ class Cutter:
             told["smooth"] = True
         if refiner is not None:
             told["box"] = list(instance.box)
-            if self._options.points:
+            if self._options.points and isinstance(refiner, StoringRefiner):
                 told["points"] = [list(point) for point in instance.points]
         return told
 

@@ -21,9 +21,10 @@ class SegmentOptions:
     supports (pipeline.support). ``threshold``: raw similarity at which every heatmap is cut; None
     finds one for each (core.scoring.heat_threshold). ``smooth``: draw the heatmap along the edges
     of the image before it is cut (PAMR). ``instances``: a mask for each thing, not one for all
-    that is above the threshold. ``refine``: let the Refiner move the edges; ``points``: point it
-    to peaks and valleys too, beside map and box. ``overlap``: pixels that two tags claim go to the
-    one that fits better, or stay with both. ``limit``: only the first images in path order.
+    that is above the threshold. ``refine``: let the Refiner move the edges; ``points``: point a
+    network to peaks and valleys too, beside map and box. ``overlap``: pixels that two tags claim
+    go to the one that fits better, or stay with both. ``limit``: only the first images in path
+    order.
     """
 
     top: int = 3

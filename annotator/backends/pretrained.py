@@ -19,6 +19,7 @@ T = TypeVar("T")
 LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 DTYPES = ("float32", "float16", "bfloat16")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "ALLOC_FAILED")
 _quiet_lock = threading.Lock()
 
 
@@ -152,11 +153,12 @@ def part(folder: Path, load: Callable[[], T]) -> T:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Of the GPU, or of the computer: there PyTorch raises a plain RuntimeError."""
+    """Of the GPU, or of the computer: there PyTorch raises a plain RuntimeError, and so it does
+    for a GPU's libraries."""
     import torch
 
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        "not enough memory" in str(error) or "can't allocate memory" in str(error)
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
+        words in str(error) for words in _NO_MEMORY
     )
 
 

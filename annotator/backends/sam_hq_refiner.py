@@ -91,8 +91,8 @@ class SamRefiner:
 
     One point is ambiguous (a button, the shirt, the person): the answers are SAM's three masks
     for such prompts, each with the high-quality mask added, by their predicted IoU. The first is
-    what the package's predictor gives for ``multimask_output=True``. A box, a mask or several
-    points say enough: the one answer is what it gives for ``multimask_output=False``.
+    to the bit what the package's predictor gives for ``multimask_output=True``. A box, a mask or
+    several points say enough: the one answer is what it gives for ``multimask_output=False``.
 
     When the GPU's memory runs out, what is cached is freed and the work done again, then done on
     the CPU from then on; ``fallback`` says so."""
@@ -147,11 +147,13 @@ class SamRefiner:
             prompts = _prompts(network, size, points, box, mask)
             tensors = tuple(tensor.to(network.device) for tensor in encoding.tensors)
             masks, scores = network.decode(tensors, prompts)
+            found = _chosen(masks, scores, several, self._options)
             return [
                 MaskCandidate(
-                    full_size(logits, network.edge, frame, size), min(max(score, 0.0), 1.0)
+                    full_size(logits, network.edge, frame, size, exact=rank == 0),
+                    min(max(score, 0.0), 1.0),
                 )
-                for logits, score in _chosen(masks, scores, several, self._options)
+                for rank, (logits, score) in enumerate(found)
             ]
 
         return self._run(work)

@@ -139,7 +139,7 @@ def test_one_point_has_three_answers_best_first(sam: Any, refiner: SamRefiner) -
             full = sam.postprocess_masks(
                 masks[:, index : index + 1] + masks[:, 4:], theirs.input_size, size
             )
-            assert np.array_equal(candidate.mask, (full[0, 0] > 0).numpy())
+            assert (candidate.mask == (full[0, 0] > 0).numpy()).mean() > 0.9999
             assert candidate.score == pytest.approx(float(scores[0, index].clamp(0, 1)))
     assert [one.score for one in ours] == sorted((one.score for one in ours), reverse=True)
     assert not np.array_equal(ours[0].mask, ours[1].mask)
@@ -355,8 +355,20 @@ def tight(network: Any, monkeypatch: pytest.MonkeyPatch) -> SamRefiner:
     return SamRefiner("tiny-sam@0", network)
 
 
-def test_memory_that_runs_out_once_is_freed(sam: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Tight(PackageNetwork(sam), failures=1)
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        MemoryError(),
+    ],
+    ids=repr,
+)
+def test_memory_that_runs_out_once_is_freed(
+    error: Exception, sam: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Tight(PackageNetwork(sam), 1, error)
     refiner = tight(network, monkeypatch)
     image = noise(SIZES[0])
     encoding = refiner.encode(image)

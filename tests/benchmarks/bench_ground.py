@@ -82,7 +82,7 @@ def vocabulary(count: int) -> list[TagText]:
         while queue and len(found) < count:
             one = queue.pop(0)
             found.setdefault(one, TagText(net.name(one), tuple(net.lemmas(one)), one))
-            queue += net.hyponyms(one)[:4]
+            queue += net.hyponyms(one)[:8]
     return list(found.values())[:count]
 
 

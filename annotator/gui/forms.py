@@ -88,7 +88,9 @@ class Forms:
 
         form, new = self._get("segment", SegmentPopover)
         if new:
-            form.chosen.connect(lambda synset: steps.segment(self._session, synset))
+            form.chosen.connect(
+                lambda synset, options: steps.segment(self._session, synset, options)
+            )
         chosen = self._session.synset
 
         def read(db: sqlite3.Connection) -> Synset | None:

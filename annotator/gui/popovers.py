@@ -7,11 +7,13 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -19,9 +21,10 @@ from annotator.gui.form import Form, hint
 
 
 class SegmentPopover(Form):
-    """Emits ``chosen`` with the synset id to draw masks for, or None for every kept tag."""
+    """Emits ``chosen`` with the synset id to draw masks for, or None for every kept tag, and
+    keyword arguments of SegmentOptions."""
 
-    chosen = Signal(object)
+    chosen = Signal(object, object)
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(
@@ -33,6 +36,17 @@ class SegmentPopover(Form):
         )
         self.what = QComboBox(self)
         self.row("For", self.what)
+        self.each = QCheckBox("A mask for each thing of a tag", self)
+        self.each.setChecked(True)
+        self.supported = QCheckBox("Only tags that the pixels show", self)
+        self.supported.setToolTip("Leaves out undecided tags that Check tags (Ctrl+L) doubts")
+        self.smooth = QCheckBox("Smooth the heatmaps (slower)", self)
+        self.smooth.setToolTip("Draws them along the edges of the image before they are cut")
+        checks = QVBoxLayout()
+        checks.setSpacing(6)
+        for check in (self.each, self.supported, self.smooth):
+            checks.addWidget(check)
+        self.form.addRow("", checks)
         self.go.clicked.connect(self._go)
 
     def set_synset(self, synset_id: int | None, name: str) -> None:
@@ -43,7 +57,12 @@ class SegmentPopover(Form):
 
     def _go(self) -> None:
         self.close_it()
-        self.chosen.emit(self.what.currentData())
+        options = {
+            "instances": self.each.isChecked(),
+            "supported_only": self.supported.isChecked(),
+            "smooth": self.smooth.isChecked(),
+        }
+        self.chosen.emit(self.what.currentData(), options)
 
 
 @dataclass(frozen=True, slots=True)

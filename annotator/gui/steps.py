@@ -81,20 +81,23 @@ def support(session: Session) -> Job | None:
     return _start(session, "support", "Looking for the tags in the pixels", run, _supported)
 
 
-def segment(session: Session, synset: int | None) -> Job | None:
-    """Masks for one synset, or for the strongest tags of every image."""
+def segment(
+    session: Session, synset: int | None, options: Mapping[str, Any] | None = None
+) -> Job | None:
+    """Masks for one synset, or for the strongest tags of every image. ``options``: keyword
+    arguments of SegmentOptions."""
 
     def run() -> Iterator[Progress]:
+        from annotator.pipeline.segment import SegmentOptions
         from annotator.pipeline.segment import segment as pipeline
 
         pack = session.models.pack()
-        yield from pipeline(session.project, pack, synset)
+        yield from pipeline(session.project, pack, synset, SegmentOptions(**(options or {})))
         if pack.has("refiner"):
             session.models.refiner()  # built by now, as the grounder
         session.models.grounder()
 
-    done = "The masks are drawn; accept or reject them under Regions."
-    return _start(session, "segment", "Drawing masks", run, done)
+    return _start(session, "segment", "Drawing masks", run, _segmented)
 
 
 def export(session: Session, what: Export) -> Job | None:
@@ -154,6 +157,15 @@ def _grouped(result: Result) -> Said:
     if result.get("note"):
         words.append(f"Meanings of ambiguous words were not looked at: {result['note']}")
     return _with_usage(words, result), (("Show them (Ctrl+2)", "view.vocabulary"),)
+
+
+def _segmented(result: Result) -> Said:
+    words = "The masks are drawn; accept or reject them under Regions."
+    met = {row["image"] for row in result.get("overlaps") or ()}
+    if met:
+        words += f" On {plural(len(met), 'image')} masks of different tags met: each says there "
+        words += "what it gave."
+    return words, ()
 
 
 def _supported(result: Result) -> Said:

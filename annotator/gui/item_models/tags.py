@@ -68,7 +68,7 @@ def origin_words(region: Region) -> str:
 
 def overlap_words(region: Region) -> str:
     """What was settled with the masks of other tags: "gave 12 % to sofa", "part of person"."""
-    return "; ".join(overlaps(region.prompt.get("overlap")))
+    return "; ".join(overlaps(region.prompt.get("overlap"), region.area))
 
 
 def numbered(regions: Sequence[Region]) -> dict[int, str]:
@@ -216,7 +216,7 @@ class RegionsModel(_RecordsModel[Region]):
             lines.append(f"mean similarity {record.score:.3f}")
         if record.threshold is not None:
             lines.append(f"cut at similarity {record.threshold:.3f}")
-        lines += overlaps(record.prompt.get("overlap"))
+        lines += overlaps(record.prompt.get("overlap"), record.area)
         if record.prompt.get("points"):
             lines.append(f"asked with {plural(len(record.prompt['points']), 'click')}")
         if record.prompt.get("text"):

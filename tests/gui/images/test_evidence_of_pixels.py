@@ -123,7 +123,20 @@ def test_the_region_list_shows_numbers(opened, project, ids, masked) -> None:
     assert names == ["dog 1", "sofa", "dog 2"]
 
 
+def test_what_was_settled_is_in_words() -> None:
+    settled = [
+        {"synset": 2, "name": "rug", "pixels": 310, "given": "kept"},
+        {"synset": 3, "name": "sofa", "pixels": 6, "given": "lost"},
+        {"synset": 3, "name": "sofa", "pixels": 6, "given": "lost"},  # another mask of it
+        {"synset": 4, "name": "person", "pixels": 88, "given": "nested"},
+        {"synset": 5, "name": "hat", "pixels": 22, "given": "nested"},
+    ]
+    words = ["gave 12 % to sofa", "part of person", "shares 25 % with hat", "took 310 px from rug"]
+    assert overlaps(settled, 88) == words
+    assert overlaps(settled[1:2], 100_000) == ["gave under 1 % to sofa"]
+
+
 @pytest.mark.parametrize("nonsense", [None, 3, {"a": 1}, [None, 4], "", [{}], [[]]])
 def test_nonsense_about_overlaps_is_left_out(nonsense: object) -> None:
-    assert overlaps(nonsense) == []
+    assert overlaps(nonsense, 100) == []
     assert overlap_words(region(1, 1, overlap=nonsense)) == ""

@@ -16,6 +16,7 @@ from annotator.gui.pack_facts import PackFacts
 from annotator.gui.popovers import Export, ExportPopover, SegmentPopover
 from annotator.gui.propose_popover import ProposePopover
 from annotator.pipeline.options import ProposeOptions
+from annotator.pipeline.segment import SegmentOptions
 
 Press = Callable[..., None]
 STARTER = PackFacts("starter", "Starter")
@@ -85,15 +86,18 @@ def test_enter_starts_it_and_esc_does_not(frame: QMainWindow, press: Press) -> N
 
 def test_masks_for_all_or_for_the_selected_synset(frame: QMainWindow) -> None:
     popover = SegmentPopover(frame)
-    asked: list[int | None] = []
-    popover.chosen.connect(asked.append)
+    asked: list[tuple[int | None, dict[str, bool]]] = []
+    popover.chosen.connect(lambda synset, options: asked.append((synset, options)))
     popover.set_synset(None, "")
     assert popover.what.count() == 1
     popover.go.click()
     popover.set_synset(7, "sofa")
     popover.what.setCurrentIndex(popover.what.findText("only sofa"))
+    popover.supported.setChecked(True)
     popover.go.click()
-    assert asked == [None, 7]
+    assert [synset for synset, _ in asked] == [None, 7]
+    assert [SegmentOptions(**options).supported_only for _, options in asked] == [False, True]
+    assert SegmentOptions(**asked[0][1]) == SegmentOptions()  # what is not chosen is as always
 
 
 def test_exporting_suggests_a_place_for_each_format(frame: QMainWindow, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from annotator.gui import steps
 from annotator.gui.session import Session
 from annotator.pipeline import group as group_module
 from annotator.pipeline import propose as propose_module
+from annotator.pipeline import segment as segment_module
+from annotator.pipeline import support as support_module
 
 Said = list[tuple[str, str, Any]]
 
@@ -112,3 +114,42 @@ def test_group_says_how_many(
     qtbot.waitUntil(lambda: bool(said), timeout=20_000)
     assert said[0][1] == words
     assert bool(said[0][2]) == bool(result["suggestions"])
+
+
+def test_looking_for_tags_in_the_pixels_offers_the_images(
+    qtbot: QtBot, session: Session, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_with(monkeypatch, support_module, {"tags": 1258, "unsupported": 3})
+    monkeypatch.setattr(session.models, "grounder", lambda: None)
+    steps.support(session)
+    qtbot.waitUntil(lambda: bool(said), timeout=20_000)
+    level, words, offers = said[0]
+    assert (level, words) == ("info", "Looked for 1,258 tags: no pixel shows 3 of them.")
+    assert [command for _, command in offers] == ["images.unsupported"]
+
+
+def test_tags_that_the_pixels_show_offer_nothing(
+    qtbot: QtBot, session: Session, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_with(monkeypatch, support_module, {"tags": 1, "unsupported": 0})
+    monkeypatch.setattr(session.models, "grounder", lambda: None)
+    steps.support(session)
+    qtbot.waitUntil(lambda: bool(said), timeout=20_000)
+    assert said[0][1:] == ("Looked for 1 tag: the pixels show all of them.", ())
+
+
+def test_drawing_masks_says_where_tags_met_and_what_a_model_did_instead(
+    qtbot: QtBot, session: Session, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"image": "a.jpg"}, {"image": "a.jpg"}, {"image": "b.jpg"}]
+    end_with(monkeypatch, segment_module, {"overlaps": rows})
+    models = session.models
+    for role in ("grounder", "refiner"):
+        monkeypatch.setattr(models, role, lambda: None)
+    monkeypatch.setattr(models, "fallbacks", lambda: ["HQ-SAM runs on the CPU."])
+    steps.segment(session, None, {"smooth": True})
+    qtbot.waitUntil(lambda: bool(said), timeout=20_000)
+    assert said[0][1] == (
+        "The masks are drawn; accept or reject them under Regions. On 2 images masks of different "
+        "tags met: each says there what it gave. HQ-SAM runs on the CPU."
+    )

@@ -164,8 +164,11 @@ class SamRefiner:
 
     def unpack(self, data: bytes) -> Encoding:
         """See the protocol."""
-        network = self._network
-        return sam_hq_encoding.unpack(data, self._id, network.shapes, network.device)
+
+        def work(network: Network) -> Encoding:
+            return sam_hq_encoding.unpack(data, self._id, network.shapes, network.device)
+
+        return self._run(work)
 
     def _run(self, work: Callable[[Network], T]) -> T:
         network = self._network

@@ -115,7 +115,9 @@ def remove(name: str) -> list[Path]:
         raise AnnotatorError(f"{folder} is a link to another folder: delete it yourself.")
     gone = []
     try:
-        for one in (path, *(folder / part for part in sorted(_CONTENT))):
+        # What a program that died was writing is hidden there.
+        rest = sorted(one for one in folder.glob(".*") if one.suffix in (".part", ".old"))
+        for one in (path, *(folder / part for part in sorted(_CONTENT)), *rest):
             if not there(one) and not one.is_symlink():
                 continue
             if one.is_dir() and not one.is_symlink():

@@ -14,6 +14,7 @@ import pytest
 import tiny_clip
 import torch
 import transformers
+from peft import PeftModel
 from tiny_clip import PATCH, spec
 
 from annotator.backends import clip, ttd, ttd_lora
@@ -97,6 +98,37 @@ def test_the_loss_of_a_batch_falls(made: Callable[..., ttd.Trainer], on: str) ->
         assert last[loss] < 0.8 * first[loss]
     assert last["loss"] == pytest.approx(last["distill"] + last["tag"], rel=1e-6)
     assert all(one["grad_norm"] > 0 for one in taken)
+
+
+@pytest.mark.parametrize(
+    ("name", "half"),
+    [("clip", torch.float16), ("siglip", torch.bfloat16), ("siglip2", torch.bfloat16)],
+)
+def test_half_precision_trains_too(
+    name: str,
+    half: torch.dtype,
+    made: Callable[..., ttd.Trainer],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """What a GPU does, here on the CPU: encoders in half precision, float16 with scaled losses."""
+    exact = made(name).validate(photos(), TEXTS, TAGS)
+    monkeypatch.setattr(ttd.Trainer, "_mixed", lambda self: torch.autocast("cpu", dtype=half))
+    trainer = made(name)
+    trainer._scaler = torch.amp.GradScaler("cpu", enabled=half == torch.float16)
+    first = trainer.validate(photos(), TEXTS, TAGS)
+    assert first["loss"] == pytest.approx(exact["loss"], rel=0.1)
+    assert first["loss"] != exact["loss"]
+    for _ in range(10):
+        trainer.step(photos(), TEXTS, TAGS)
+    assert trainer.validate(photos(), TEXTS, TAGS)["loss"] < 0.9 * first["loss"]
+    assert {one.dtype for one in trainer._trained.values()} == {torch.float32}
+    trainer.save(tmp_path / "checkpoint")
+    again = made(name)
+    again._scaler = torch.amp.GradScaler("cpu", enabled=half == torch.float16)
+    again.load(tmp_path / "checkpoint")
+    assert again._scaler.get_scale() == trainer._scaler.get_scale()
+    assert again.step(photos(), TEXTS, TAGS) == trainer.step(photos(), TEXTS, TAGS)
 
 
 def test_losses_are_those_of_the_paper(made: Callable[..., ttd.Trainer]) -> None:
@@ -213,6 +245,13 @@ def test_what_is_exported_is_what_was_trained(
     assert np.abs(tuned.pixels(image) - own).max() < 1e-5
     assert np.abs(tuned.texts([TagText("dog"), TagText("green grass")]) - words).max() < 1e-5
     assert np.abs(plain.pixels(image) - own).max() > 1e-3
+    # peft itself reads it too.
+    model = transformers.AutoModel.from_pretrained(home / name, dtype=torch.float32)
+    read = PeftModel.from_pretrained(model, tmp_path / "adapter")
+    with torch.no_grad():
+        found = read.get_text_features(input_ids=trainer.dense.tokens(["dog", "green grass"]))
+    vectors = torch.nn.functional.normalize(getattr(found, "pooler_output", found), dim=-1)
+    assert np.abs(vectors.numpy() - words).max() < 1e-5
     # The hash of the adapter is part of what the model is called.
     assert tuned.id != plain.id
 

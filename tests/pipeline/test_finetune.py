@@ -611,11 +611,13 @@ def test_only_what_was_made_here_is_removed(
         tuned.remove("mine")
     (home / "mix.toml").unlink()
     (home / "mine" / "notes.txt").write_text("mine")
+    (home / "mine" / ".adapter-1234.part").mkdir()
     gone = tuned.remove("mine")
     assert [one.relative_to(home).as_posix() for one in gone] == [
         "mine.toml",
         "mine/adapter",
         "mine/losses.csv",
+        "mine/.adapter-1234.part",
     ]
     assert [one.name for one in (home / "mine").iterdir()] == ["notes.txt"]
     tuned.remove("more")

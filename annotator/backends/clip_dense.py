@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from annotator.backends.registry import RoleSpec
 
-#: Model types of config.json that have dense features here.
-KINDS = ("clip", "siglip", "siglip2")
+#: Model types of config.json that have dense features here, and their classes.
+KINDS = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
 #: Mean and deviation of the colours, where the folder has no preprocessor_config.json: those of
 #: Radford et al. 2021 for CLIP, and [-1, 1] for SigLIP.
 _COLOURS = {
@@ -226,13 +226,15 @@ def load_folder(
     from annotator.backends.device import device
 
     transformers = pretrained.library()
-    config = pretrained.config_of(folder)
+    config = pretrained.config_of(folder, pickled=True)
     _check(folder, config)
     on = on or device()
     precise = dtype or ("float32" if on == "cpu" else "float16")
     # A LoRA is added in full precision, so that merging it loses nothing.
     first = "float32" if adapter else precise
-    model = pretrained.weights(transformers.AutoModel, folder, config, first, on)
+    model = pretrained.weights(
+        getattr(transformers, KINDS[config.model_type]), folder, config, first, on
+    )
     if adapter is not None:
         model = clip_lora.apply(model, adapter, keep=keep)
         model = pretrained.to_device(model.to(pretrained.torch_dtype(precise)), folder.name, on)

@@ -18,6 +18,8 @@ T = TypeVar("T")
 #: Keyword arguments of every ``from_pretrained``: nothing is fetched and no code of a folder runs.
 LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 DTYPES = ("float32", "float16", "bfloat16")
+#: A whole model in one file that is not safetensors.
+PICKLED = "pytorch_model.bin"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "ALLOC_FAILED")
 _quiet_lock = threading.Lock()
@@ -77,10 +79,11 @@ def torch_dtype(name: str) -> Any:
     return getattr(torch, name or ("float32" if device() == "cpu" else "bfloat16"))
 
 
-def config_of(folder: Path) -> Any:
+def config_of(folder: Path, *, pickled: bool = False) -> Any:
     """The model's configuration. Raises AnnotatorError, also for a folder that has no weights
-    but a pickle, and for one whose model is code of its own."""
-    check_weights(folder)
+    but a pickle (``pickled``: other than PICKLED), and for one whose model is code of its own."""
+    if not (pickled and is_pickled(folder)):
+        check_weights(folder)
     try:
         facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         kind = facts["model_type"]
@@ -107,18 +110,30 @@ def check_weights(folder: Path) -> None:
     raise fault(folder, "there is no safetensors file with weights in it")
 
 
+def is_pickled(folder: Path) -> bool:
+    """Whether all weights are in one pickle, as older models have them: CLIP's are."""
+    no_tensors = next(folder.glob("*.safetensors"), None) is None
+    return no_tensors and (folder / PICKLED).is_file()
+
+
 def weights(loader: Any, folder: Path, config: Any, dtype: str, on: str | None = None) -> Any:
-    """The model that ``loader`` (a class with ``from_pretrained``) reads from a folder, on the
-    device (or ``on`` another), ready to generate. Raises AnnotatorError when a weight is missing,
+    """The model that ``loader`` (a class with ``from_pretrained``, a model's own for a folder that
+    ``is_pickled``) reads from a folder, on the device (or ``on`` another), ready to generate. A
+    pickle is read without running what is in it, see ``checkpoints``. Raises AnnotatorError when a weight is missing,
     of another shape or unreadable; OutOfMemory when the memory does not suffice."""
 
     def load() -> Any:
+        from annotator.backends import checkpoints
+
+        pickled = is_pickled(folder)
+        state = checkpoints.state_dict(folder / PICKLED) if pickled else None
         model, info = loader.from_pretrained(
-            folder,
+            None if pickled else folder,
             config=config,
             dtype=torch_dtype(dtype),
             use_safetensors=True,
             output_loading_info=True,
+            **({"state_dict": state} if pickled else {}),
             **LOCAL,
         )
         if info["missing_keys"]:

@@ -153,8 +153,11 @@ class WeightFolder:
         of them once; large ones are remembered on disk while size and time stay the same."""
         path = self.locate()
         total = hashlib.sha256()
-        for one in sorted(path.iterdir()):
-            if one.is_file() and one.suffix in _OF_MODEL:
+        files = [one for one in sorted(path.iterdir()) if one.is_file()]
+        tensors = any(one.suffix == ".safetensors" for one in files)
+        for one in files:
+            # A pickle is read only where there is nothing else.
+            if one.suffix in _OF_MODEL or (one.suffix == ".bin" and not tensors):
                 total.update(f"{one.name} {sha256(one)}\n".encode())
         return total.hexdigest()
 

@@ -119,8 +119,9 @@ def is_pickled(folder: Path) -> bool:
 def weights(loader: Any, folder: Path, config: Any, dtype: str, on: str | None = None) -> Any:
     """The model that ``loader`` (a class with ``from_pretrained``, a model's own for a folder that
     ``is_pickled``) reads from a folder, on the device (or ``on`` another), ready to generate. A
-    pickle is read without running what is in it, see ``checkpoints``. Raises AnnotatorError when a weight is missing,
-    of another shape or unreadable; OutOfMemory when the memory does not suffice."""
+    pickle is read without running what is in it, see ``checkpoints``. Raises AnnotatorError when a
+    weight is missing, of another shape or unreadable; OutOfMemory when the memory does not
+    suffice."""
 
     def load() -> Any:
         from annotator.backends import checkpoints

@@ -73,14 +73,14 @@ def segment_scores(cells: NDArray[Any], vectors: NDArray[Any]) -> Floats:
     return shares
 
 
-def softmax(scores: NDArray[Any], scale: float = 100.0) -> Floats:
-    """float32[n] in [0, 1] that add up to 1: what a CLIP model makes of cosines with several texts,
-    ``scale`` being its logit scale."""
-    if not len(scores):
-        return np.zeros(0, np.float32)
-    raised = np.exp(scale * (np.asarray(scores, np.float64) - np.max(scores)))
-    shares: Floats = (raised / raised.sum()).astype(np.float32)
-    return shares
+def softmax(scores: NDArray[Any], scale: float = 100.0) -> NDArray[np.float64]:
+    """float64[n] in [0, 1] that add up to 1: what a CLIP model makes of cosines with several texts,
+    ``scale`` being its logit scale. In 64 bits, so that what is far behind keeps its order."""
+    values = np.asarray(scores, np.float64)
+    if not values.size:
+        return values
+    raised: NDArray[np.float64] = np.exp(scale * (values - values.max()))
+    return raised / raised.sum()
 
 
 def min_max(scores: NDArray[Any]) -> Floats:

@@ -24,6 +24,7 @@ NORMALISES: tuple[str, ...] = get_args(Normalise)
 SWEEP = tuple(round(0.2 + 0.05 * step, 2) for step in range(13))
 
 _Truth = NDArray[np.bool_]
+_Scores = NDArray[Any]
 
 
 def selection_table(
@@ -64,7 +65,7 @@ def selection_table(
         raise AnnotatorError(f"{truth} has no tags: there is no truth to compare with.")
     wanted = [np.array([word in c.tags for word in c.words]) for c in captions]
 
-    def even(scores: Floats) -> Floats:
+    def even(scores: Floats) -> _Scores:
         if normalise == "none":
             return scores
         if normalise == "min-max":
@@ -74,7 +75,7 @@ def selection_table(
     rows = []
     for pack in packs:
         grounder = pack.grounder()
-        found: dict[str, list[Floats]] = {}
+        found: dict[str, list[_Scores]] = {}
         for caption, cells in cells_of(project, captions, grounder, tell, f"tags of {pack.name}"):
             vectors = vectors_of(caption.text, caption.words, grounder)
             for name, scores in caption_scores(cells, vectors, even).items():
@@ -86,9 +87,9 @@ def selection_table(
 
 
 def caption_scores(
-    cells: Floats, vectors: Floats, even: Callable[[Floats], Floats]
-) -> Mapping[str, Floats]:
-    """float32[n] by the name of the score, of one image and the n words of its caption.
+    cells: Floats, vectors: Floats, even: Callable[[Floats], _Scores]
+) -> Mapping[str, _Scores]:
+    """float[n] by the name of the score, of one image and the n words of its caption.
 
     ``cells`` float32[h, w, c]; ``vectors`` float32[1 + n, c], the whole text first. ``even`` makes
     cosines comparable with a threshold: s_image and s_text, which are then added; s_seg is what it
@@ -109,7 +110,7 @@ def caption_scores(
 def _measured(
     name: str,
     wanted: Sequence[_Truth],
-    scored: Sequence[Floats],
+    scored: Sequence[_Scores],
     threshold: float,
     sweep: bool,
 ) -> list[dict[str, Any]]:

@@ -86,6 +86,8 @@ def test_softmax_and_min_max() -> None:
     # exp(0), exp(-1), exp(-2) over their sum 1.50321.
     found = tag_scores.softmax(np.array([0.32, 0.31, 0.30]), scale=100)
     np.testing.assert_allclose(found, [0.66524, 0.24473, 0.09003], atol=1e-5)
+    far = tag_scores.softmax(np.array([1.0, -0.99, -1.0], np.float32), scale=100)
+    assert far[0] > far[1] > far[2] > 0.0
     assert tag_scores.min_max(np.array([1.0, 3.0, 2.0])).tolist() == [0.0, 1.0, 0.5]
     assert tag_scores.min_max(np.full((2, 2), 0.3)).tolist() == [[0.0, 0.0]] * 2
 

@@ -80,7 +80,8 @@ def softmax(scores: NDArray[Any], scale: float = 100.0) -> NDArray[np.float64]:
     if not values.size:
         return values
     raised: NDArray[np.float64] = np.exp(scale * (values - values.max()))
-    return raised / raised.sum()
+    shares: NDArray[np.float64] = raised / raised.sum()
+    return shares
 
 
 def min_max(scores: NDArray[Any]) -> Floats:

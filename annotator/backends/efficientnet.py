@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,22 @@ class Network:
             finally:
                 _set_stride(self._net, 32)
             return np.ascontiguousarray(found.permute(0, 2, 3, 1).float().cpu().numpy())
+
+    def inner(self, image: NDArray[np.uint8], blocks: Sequence[int]) -> list[Floats]:
+        """uint8[h, w, 3] RGB -> the outputs of some blocks (rising numbers), each float32[h / s,
+        w / s, c] at its own stride s; what comes after the last is not computed.
+
+        h and w are multiples of 32."""
+        import torch
+
+        found: list[Floats] = []
+        with self._lock, torch.inference_mode(), _exact():
+            x = self._net._swish(self._net._bn0(self._net._conv_stem(self._input(image[None]))))
+            for number, block in enumerate(self._net._blocks[: blocks[-1] + 1]):
+                x = block(x)
+                if number in blocks:
+                    found.append(np.ascontiguousarray(x[0].permute(1, 2, 0).float().cpu().numpy()))
+        return found
 
     def _input(self, images: NDArray[np.uint8]) -> torch.Tensor:
         import torch

@@ -18,6 +18,7 @@ ADAPTERS: dict[str, str] = {
     "imagenet-tagger": "annotator.backends.starter:tagger",
     "imagenet-grounder": "annotator.backends.starter:grounder",
     "minilm": "annotator.backends.minilm:embedder",
+    "starter-refiner": "annotator.backends.starter_refiner:refiner",
     "grabcut": "annotator.backends.refiners:grabcut",
     "pamr": "annotator.backends.refiners:pamr",
     "pamr-grabcut": "annotator.backends.refiners:pamr_grabcut",

@@ -81,7 +81,7 @@ class GrabCutRefiner:
         _draw(labels, encoding, points, box)
         found = clean(_cut(encoding.small, labels))
         for point in points:
-            found[_disc(encoding, point)] = point[2]
+            found[disc(encoding, point)] = point[2]
         return [candidate(encoding, found, soft)]
 
 
@@ -111,10 +111,10 @@ class PAMRRefiner:
         return [candidate(encoding, clean(soft >= 0.5), soft)]
 
 
-def encode(image: Pixels) -> Encoding:
-    """The image at working size."""
+def encode(image: Pixels, edge: int = WORKING_EDGE) -> Encoding:
+    """The image at working size, its longest side at most ``edge`` pixels."""
     height, width = image.shape[:2]
-    scale = min(1.0, WORKING_EDGE / max(height, width))
+    scale = min(1.0, edge / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
     return Encoding(np.ascontiguousarray(small, dtype=np.uint8), height, width)
@@ -132,20 +132,20 @@ def soft_prompt(
         soft = cv2.resize(mask.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA)
     elif box is not None:
         soft = np.zeros((h, w), np.float32)
-        left, top, right, bottom = _box(encoding, box)
+        left, top, right, bottom = corners(encoding, box)
         soft[top:bottom, left:right] = 0.7
     elif inside:
         soft = np.full((h, w), 0.3, np.float32)
         for point in inside:
-            cv2.circle(soft, _place(encoding, point), max(h, w) // 8, 0.7, -1)
+            cv2.circle(soft, place(encoding, point), max(h, w) // 8, 0.7, -1)
     else:
         raise AnnotatorError("There is nothing to refine: give a mask, a box or a point inside.")
     return np.clip(soft, 0.0, 1.0).astype(np.float32)
 
 
-def clean(mask: Bools) -> Bools:
-    """Without small islands and pinholes."""
-    kept = _large(mask, ISLAND)
+def clean(mask: Bools, island: float = ISLAND) -> Bools:
+    """Without pinholes, and islands smaller than ``island`` of the largest part."""
+    kept = _large(mask, island)
     holes = ~kept
     total = int(kept.sum())
     parts, areas = _parts(holes)
@@ -174,29 +174,29 @@ def _draw(
 ) -> None:
     """Writes what a person is sure of: outside the box, and the points."""
     if box is not None:
-        left, top, right, bottom = _box(encoding, box)
+        left, top, right, bottom = corners(encoding, box)
         outside = np.ones(labels.shape, np.bool_)
         outside[top:bottom, left:right] = False
         labels[outside] = cv2.GC_BGD
     for point in points:
-        like, disc = _like(encoding.small, _place(encoding, point)), _disc(encoding, point)
+        like, sure = _like(encoding.small, place(encoding, point)), disc(encoding, point)
         free = like & ((labels == cv2.GC_PR_FGD) | (labels == cv2.GC_PR_BGD))
         labels[free] = cv2.GC_PR_FGD if point[2] else cv2.GC_PR_BGD
-        labels[disc] = cv2.GC_FGD if point[2] else cv2.GC_BGD
+        labels[sure] = cv2.GC_FGD if point[2] else cv2.GC_BGD
 
 
-def _place(encoding: Encoding, point: Point) -> tuple[int, int]:
+def place(encoding: Encoding, point: Point) -> tuple[int, int]:
     """(column, row) at working size, inside the image."""
     h, w = encoding.small.shape[:2]
     x, y = int(point[0] * encoding.scale), int(point[1] * encoding.scale)
     return min(max(x, 0), w - 1), min(max(y, 0), h - 1)
 
 
-def _disc(encoding: Encoding, point: Point) -> Bools:
+def disc(encoding: Encoding, point: Point) -> Bools:
     """What a click is sure of: a disc of 1 % of the longer side."""
-    disc = np.zeros(encoding.small.shape[:2], np.uint8)
-    cv2.circle(disc, _place(encoding, point), max(2, max(disc.shape) // 100), 1, -1)
-    return disc > 0
+    found = np.zeros(encoding.small.shape[:2], np.uint8)
+    cv2.circle(found, place(encoding, point), max(2, max(found.shape) // 100), 1, -1)
+    return found > 0
 
 
 def _like(image: Pixels, place: tuple[int, int]) -> Bools:
@@ -209,7 +209,8 @@ def _like(image: Pixels, place: tuple[int, int]) -> Bools:
     return np.asarray(found[1:-1, 1:-1] > 0, dtype=np.bool_)
 
 
-def _box(encoding: Encoding, box: Box) -> tuple[int, int, int, int]:
+def corners(encoding: Encoding, box: Box) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom at working size, at least one pixel wide and high."""
     h, w = encoding.small.shape[:2]
     left, top, right, bottom = (round(side * encoding.scale) for side in box)
     left, top = min(max(left, 0), w - 1), min(max(top, 0), h - 1)

@@ -8,14 +8,20 @@ from numpy.typing import NDArray
 from annotator.backends.pamr import spread
 from annotator.backends.protocols import Refiner
 from annotator.backends.refiners import GrabCutRefiner, PAMRRefiner, clean, encode
+from annotator.backends.registry import Pack
 from annotator.core.errors import AnnotatorError
 
 Photo = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
-REFINERS = [GrabCutRefiner(), PAMRRefiner(), GrabCutRefiner("pamr-grabcut", pamr=True)]
-every = pytest.mark.parametrize("refiner", REFINERS, ids=lambda r: r.id)
+PLAIN = [GrabCutRefiner(), PAMRRefiner(), GrabCutRefiner("pamr-grabcut", pamr=True)]
+
+
+@pytest.fixture(params=["starter", *PLAIN], ids=lambda r: getattr(r, "id", r))
+def refiner(request: pytest.FixtureRequest, starter: Pack) -> Refiner:
+    found: Refiner = starter.refiner() if request.param == "starter" else request.param
+    return found
 
 
 def iou(a: Bools, b: Bools) -> float:
@@ -38,7 +44,6 @@ def rough(truth: Bools, blur: float = 0.06) -> Floats:
     return cv2.GaussianBlur(truth.astype(np.float32), (0, 0), blur * min(truth.shape))
 
 
-@every
 def test_a_mask_has_the_size_of_the_image_and_keeps_its_hole(refiner: Refiner) -> None:
     image, truth = scene(600, 800)  # larger than the working size
     [found] = refiner.refine(refiner.encode(image), mask=rough(truth))
@@ -49,7 +54,6 @@ def test_a_mask_has_the_size_of_the_image_and_keeps_its_hole(refiner: Refiner) -
     assert iou(found.mask, truth) > 0.9
 
 
-@every
 def test_asking_again_gives_the_same(refiner: Refiner, coffee: Photo) -> None:
     soft = np.zeros(coffee.shape[:2], np.float32)
     soft[30:200, 170:420] = 0.8
@@ -60,7 +64,6 @@ def test_asking_again_gives_the_same(refiner: Refiner, coffee: Photo) -> None:
     assert first[0].score == again[0].score
 
 
-@every
 def test_a_rough_mask_gets_nearer_to_the_truth(refiner: Refiner) -> None:
     image, truth = scene()
     soft = rough(truth, 0.1)
@@ -70,7 +73,6 @@ def test_a_rough_mask_gets_nearer_to_the_truth(refiner: Refiner) -> None:
     assert iou(found.mask, truth) > before + 0.05
 
 
-@every
 def test_nothing_likely_gives_an_empty_mask(refiner: Refiner) -> None:
     image, truth = scene()
     [found] = refiner.refine(refiner.encode(image), mask=np.zeros(truth.shape, np.float32))
@@ -78,26 +80,22 @@ def test_nothing_likely_gives_an_empty_mask(refiner: Refiner) -> None:
     assert found.score == 0.0
 
 
-@every
 def test_everything_sure_gives_everything(refiner: Refiner) -> None:
     image, truth = scene()
     [found] = refiner.refine(refiner.encode(image), mask=np.ones(truth.shape, np.float32))
     assert found.mask.all()
 
 
-@every
 def test_no_prompt_is_refused(refiner: Refiner) -> None:
     with pytest.raises(AnnotatorError, match="give a mask, a box or a point"):
         refiner.refine(refiner.encode(scene()[0]), points=[(1.0, 1.0, False)])
 
 
-@every
 def test_a_mask_of_another_size_is_refused(refiner: Refiner) -> None:
     with pytest.raises(ValueError, match="240x320"):
         refiner.refine(refiner.encode(scene()[0]), mask=np.zeros((10, 10), np.float32))
 
 
-@every
 @pytest.mark.parametrize("size", [(1, 1), (3, 700), (2, 2)])
 def test_tiny_images_are_no_error(refiner: Refiner, size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)

@@ -120,17 +120,22 @@ def _captions(project: Project, path: Path, data: Data) -> None:
             data.unknown.append(name)
         elif not words(text):
             data.empty.append(name)
-        elif image.error is not None or image.missing:
+        elif image.error is not None:
             failed.add(image.path)
         else:
             data.pairs.append(Pair(image, text, words(text)))
     data.failed += [_unreadable(known[_plain(one)]) for one in sorted(failed)]
     if data.pairs:
         return
+    if data.failed:
+        raise AnnotatorError(
+            f"None of the images that {path} has captions of can be read: see why with "
+            f"annotator scan {project.path.name}."
+        )
     if data.unknown:
         raise AnnotatorError(
-            f"None of the captions in {path} is of a readable image of {project.path.name} (the "
-            f"first is of {data.unknown[0]}): name the files as they are below {project.folder}."
+            f"None of the captions in {path} is of an image of {project.path.name} (the first is "
+            f"of {data.unknown[0]}): name the files as they are below {project.folder}."
         )
     what = "captions with words" if rows else "rows"
     raise AnnotatorError(f"There are no {what} in {path}: nothing can be learnt from it.")
@@ -148,7 +153,7 @@ def _tags(project: Project, data: Data) -> None:
                 accepted = [tag for tag in tags[image.id] if tag.verdict == "accepted"]
                 if not accepted:
                     continue
-                if image.error is not None or image.missing:
+                if image.error is not None:
                     data.failed.append(_unreadable(image))
                     continue
                 names = [tag.synset for tag in accepted]
@@ -171,7 +176,7 @@ def _images(db: Connection, ids: Sequence[int]) -> Iterator[Image]:
 
 
 def _unreadable(image: Image) -> Failure:
-    return Failure(image.path, image.error or "the file is not there")
+    return Failure(image.path, str(image.error))
 
 
 def _plain(path: str) -> str:

@@ -446,6 +446,14 @@ def test_images_that_do_not_decode_stop_nothing(
     with project.read() as db:
         failed = queries.run_failures(db, result["run"])
     assert [one.image for one in failed] == ["blue 2.png", "red 1.png"]
+    # Once a scan has seen it, it is not tried; what is gone is no image of the project.
+    finish(scan(project))
+    known = finetune_data.gather(project, chosen(captions))
+    assert (len(known.pairs), known.unknown) == (10, ["blue 2.png"])
+    assert [one.image for one in known.failed] == ["red 1.png"]
+    only = chosen(write(captions.with_name("one.csv"), [("red 1.png", "red")]))
+    with pytest.raises(AnnotatorError, match=r"None of the images that .*one\.csv"):
+        finetune_data.gather(project, only)
     for name in COLOURS:
         for i in range(4):
             (folder / f"{name} {i}.png").write_bytes(b"no image")

@@ -7,12 +7,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import shiboken6
+from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QWidget
 
 from annotator.core.records import Synset
 from annotator.gui import steps
 from annotator.gui.overlay import Overlay
-from annotator.gui.pack_facts import PackFacts, pack_facts, read_packs
+from annotator.gui.pack_facts import (
+    MaskPack,
+    PackFacts,
+    pack_facts,
+    read_mask_packs,
+    read_packs,
+)
 from annotator.gui.session import Session
 from annotator.project import queries
 
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
     from annotator.gui.propose_popover import ProposePopover
 
 F = TypeVar("F", bound=Overlay)
+#: Setting: the pack that was chosen last for heatmaps and masks.
+MODELS = "models"
 
 
 class Forms:
@@ -38,12 +47,13 @@ class Forms:
         self._made.clear()
 
     def ask(self, what: str, under: QWidget | None) -> None:
-        """Open the form of "propose", "segment", "export", "group", "server" or "replies"; to
-        look for tags in the pixels nothing has to be asked."""
+        """Open the form of "propose", "segment", "models", "export", "group", "server" or
+        "replies"; to look for tags in the pixels nothing has to be asked."""
         asks: dict[str, Callable[[QWidget | None], object]] = {
             "propose": self._propose,
             "support": lambda _: steps.support(self._session),
             "segment": self._segment,
+            "models": self._models,
             "export": self._export,
             "group": self._group,
             "server": self._server,
@@ -105,6 +115,26 @@ class Forms:
                 form.what.setFocus()
 
         self._session.read(read, show, key="segment-popover")
+
+    def _models(self, under: QWidget | None) -> None:
+        from annotator.gui.models_popover import ModelsPopover
+
+        form, new = self._get("models", ModelsPopover)
+        if new:
+            form.chosen.connect(self._use_models)
+
+        def show(found: list[MaskPack]) -> None:
+            if shiboken6.isValid(form):
+                form.set_packs(found, self._session.models.name)
+                form.open_at(under)
+                form.packs.setFocus()
+
+        self._session.work(read_mask_packs, show, key="packs", priority=10)
+
+    def _use_models(self, pack: str) -> None:
+        """For the next start too."""
+        QSettings().setValue(MODELS, pack)
+        self._session.use_models(pack)
 
     def _export(self, under: QWidget | None) -> None:
         from annotator.gui.popovers import ExportPopover

@@ -55,6 +55,7 @@ class MaskDesk(QObject):
         clicks.prompt_changed.connect(self._show_prompt)
         clicks.preview_changed.connect(self._show_preview)
         self.encodings.ready.connect(self._encoded)
+        session.models_changed.connect(self._models_changed)
         canvas.cut_at.connect(self._cut_at)
         canvas.point_added.connect(self._point)
         canvas.box_drawn.connect(self._box)
@@ -154,6 +155,12 @@ class MaskDesk(QObject):
     def _tool_changed(self, name: str) -> None:
         self._prepare()
         self._tell()
+
+    def _models_changed(self) -> None:
+        self.encodings.ahead(())
+        self.clicks.drop()
+        self.grounding.refresh()
+        self._prepare()
 
     def _prepare(self) -> None:
         if self._canvas.tool.name in ASKING and self._image is not None and self._frame is not None:

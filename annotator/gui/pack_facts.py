@@ -29,6 +29,35 @@ class PackFacts:
     open_way: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class MaskPack:
+    """``missing``: why it cannot make heatmaps or masks, as a sentence, "" when it can."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    missing: str = ""
+
+
+def read_mask_packs() -> list[MaskPack]:
+    """The packs that differ in their Grounder or Refiner, those that can be used first."""
+    from annotator.backends.registry import list_packs, load_pack
+
+    found, seen = [], []
+    for name in list_packs():
+        try:
+            pack = load_pack(name)
+        except AnnotatorError as error:
+            found.append(MaskPack(name, name, missing=str(error)))
+            continue
+        specs = [pack.specs.get(role) for role in ("grounder", "refiner")]
+        if None not in specs and specs not in seen:
+            seen.append(specs)
+            lacks = next(filter(None, map(_missing, specs)), "")
+            found.append(MaskPack(name, pack.title, pack.description, lacks))
+    return sorted(found, key=lambda one: bool(one.missing))
+
+
 def read_packs() -> list[PackFacts]:
     """All packs, shipped ones first, also those that cannot be used."""
     from annotator.backends.registry import list_packs
@@ -72,9 +101,8 @@ def _is_open(url: str) -> bool:
 def _missing(spec: RoleSpec | None) -> str:
     if spec is None:
         return "This pack has no tagger: choose another one."
-    weights = spec.file or spec.folder
     try:
-        if weights is not None:
+        for weights in spec.weights:
             weights.locate()
     except AnnotatorError as error:
         return str(error)

@@ -42,6 +42,7 @@ class Session(QObject):
     synset_changed = Signal(object)  # int | None
     view_changed = Signal(str)
     theme_changed = Signal()
+    models_changed = Signal()  # the person chose another pack for heatmaps and masks
     message = Signal(str, str)  # level of MessageBar, one sentence
     acted = Signal()  # a person decides something new; not for undo and redo
     offered = Signal(str, str, object)  # as message, with Offers: what can be done next
@@ -116,6 +117,12 @@ class Session(QObject):
         """What nobody waits for yet, one at a time on a thread of its own: what is at hand never
         waits for it."""
         self._spare.put(Task(fn, done, failed or self._report, ""))
+
+    def use_models(self, pack: str) -> None:
+        """Take heatmaps and masks from another pack from now on."""
+        if pack != self.models.name:
+            self.models.use(pack)
+            self.models_changed.emit()
 
     def tell_fallbacks(self) -> None:
         """Say, once, what models had to do with less than they were told to use."""

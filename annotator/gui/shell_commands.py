@@ -68,6 +68,14 @@ def register(commands: Commands, window: MainWindow) -> None:
         group=project,
         enabled=opened,
     )
+    add(
+        "models",
+        "Models for heatmaps and masks…",
+        "Ctrl+Shift+M",
+        lambda: ask("models"),
+        group=project,
+        enabled=opened,
+    )
     add("segment", "Draw masks…", "Ctrl+M", lambda: ask("segment"), group=project, enabled=opened)
     add("export", "Export…", "Ctrl+E", lambda: ask("export"), group=project, enabled=opened)
     add(

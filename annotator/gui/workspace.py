@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QSettings, QTimer, Signal
 from PySide6.QtWidgets import QSplitter, QStackedLayout, QWidget
 
 from annotator.gui import steps
 from annotator.gui.commands import Commands
-from annotator.gui.forms import Forms
+from annotator.gui.forms import MODELS, Forms
 from annotator.gui.images_view import ImagesView
 from annotator.gui.session import Session
 from annotator.gui.words import plural
@@ -51,6 +51,7 @@ class Workspace(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.images)
         self._forms = Forms(session, self.window)
+        session.use_models(str(QSettings().value(MODELS) or session.models.name))
         session.view_changed.connect(self._show_view)
         session.changed.connect(self._changed)
         session.jobs.started.connect(self._follow_scan)

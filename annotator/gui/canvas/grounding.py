@@ -68,7 +68,7 @@ class Grounding(QObject):
         self._synset: int | None = None
         self._on = False
         self._text, self._which, self._smooth = "", TEXT, False
-        self._map: tuple[tuple[int, str | None, str], TextMap] | None = None
+        self._map: tuple[tuple[int, str | None, str, str], TextMap] | None = None
         self._question = 0
         self._looked_at: _Looked | None = None
         self._threshold: float | None = None
@@ -149,8 +149,8 @@ class Grounding(QObject):
         self._threshold = threshold
         self._rest.start()
 
-    def refresh_colours(self) -> None:
-        """The theme changed, and with it the colours of the map."""
+    def refresh(self) -> None:
+        """Other models answer now."""
         self._begin()
 
     def drop(self) -> bool:
@@ -220,7 +220,7 @@ class Grounding(QObject):
         """In a worker; another map of the same sentence is there already."""
         from annotator.pipeline.text_maps import text_map
 
-        key = (asked.image.id, asked.image.hash, asked.text)
+        key = (asked.image.id, asked.image.hash, asked.text, grounder.id)
         kept = self._map
         if kept is None or kept[0] != key:
             pixels = asked.frame.pixels

@@ -195,3 +195,24 @@ def test_the_pointer_is_told_in_image_pixels(canvas, qtbot: QtBot) -> None:
     with qtbot.waitSignal(canvas.pointer_moved) as moved:
         QTest.mouseMove(canvas, QPoint(1, 1))
     assert moved.args == [None]
+
+
+def test_a_mask_like_lace_is_painted_with_its_holes(canvas) -> None:
+    bare = canvas.grab().toImage()
+    rng = np.random.default_rng(0)
+    mask = np.kron(rng.random((75, 100)) > 0.5, np.ones((4, 4), bool))
+    traced = outline(mask)
+    assert traced.path.elementCount() > 1500
+    canvas.preview.outline = traced
+    canvas.preview.color = QColor("#0000ff")
+    shot = canvas.grab().toImage()
+    inside = outside = 0
+    for row, column in rng.integers(2, 70, (60, 2)).tolist():
+        at = at_screen(canvas, 4 * column + 2, 4 * row + 2)
+        bluer = shot.pixelColor(at).blue() - bare.pixelColor(at).blue()
+        if mask[4 * row, 4 * column]:
+            inside += bluer > 40
+        else:
+            outside += bluer > 40
+    assert inside > 25
+    assert outside == 0

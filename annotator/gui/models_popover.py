@@ -1,0 +1,61 @@
+"""Which pack makes heatmaps and cuts masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QWidget
+
+from annotator.gui.form import Form, hint
+from annotator.gui.pack_facts import MaskPack
+from annotator.gui.words import one_line
+
+
+class ModelsPopover(Form):
+    """Emits ``chosen`` with the name of a pack."""
+
+    chosen = Signal(str)
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(
+            "Models for heatmaps and masks",
+            "They are loaded when they are first needed, and used until you choose others.",
+            "Use these",
+            window,
+            420,
+        )
+        self.packs = QComboBox(self)
+        self.row("Pack", self.packs)
+        self.says = hint("", self)
+        self.why = hint("", self, "error")
+        for label in (self.says, self.why):
+            self.column.insertWidget(self.column.count() - 1, label)
+        self._facts: list[MaskPack] = []
+        self.packs.currentIndexChanged.connect(self._tell)
+        self.go.clicked.connect(self._go)
+
+    def set_packs(self, facts: Sequence[MaskPack], current: str) -> None:
+        """What there is, ``current`` marked; one that cannot be used says why."""
+        self._facts = list(facts)
+        self.packs.blockSignals(True)
+        self.packs.clear()
+        for one in facts:
+            lacks = " (not there yet)" if one.missing else ""
+            self.packs.addItem(one_line(f"{one.title or one.name}{lacks}"), one.name)
+        self.packs.setCurrentIndex(max(0, self.packs.findData(current)))
+        self.packs.blockSignals(False)
+        self._tell()
+
+    def _tell(self) -> None:
+        row = self.packs.currentIndex()
+        one = self._facts[row] if 0 <= row < len(self._facts) else None
+        self.says.setText(one.description if one is not None else "")
+        self.why.setText(one.missing if one is not None else "")
+        self.why.setVisible(bool(self.why.text()))
+        self.go.setEnabled(one is not None and not one.missing)
+        self.adjustSize()
+
+    def _go(self) -> None:
+        self.close_it()
+        self.chosen.emit(self.packs.currentData())

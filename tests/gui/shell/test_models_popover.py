@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QMainWindow
@@ -22,12 +20,17 @@ TINY = MaskPack("tiny", "Tiny", "Clicks in a moment.")
 
 
 @pytest.fixture
-def popover(qtbot: QtBot) -> Iterator[ModelsPopover]:
-    window = QMainWindow()
-    window.resize(1000, 700)
-    qtbot.addWidget(window)
-    window.show()
-    yield ModelsPopover(window)
+def window(qtbot: QtBot) -> QMainWindow:
+    made = QMainWindow()
+    made.resize(1000, 700)
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+@pytest.fixture
+def popover(window: QMainWindow) -> ModelsPopover:
+    return ModelsPopover(window)
 
 
 def test_a_pack_that_is_not_there_says_why_and_cannot_be_used(popover: ModelsPopover) -> None:
@@ -58,11 +61,8 @@ def test_the_packs_that_can_be_used_come_first() -> None:
 
 
 def test_the_choice_is_kept_and_told(
-    qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, session: Session, window: QMainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window = QMainWindow()
-    qtbot.addWidget(window)
-    window.show()
     monkeypatch.setattr(forms, "read_mask_packs", lambda: [STARTER, TINY])
     told: list[str] = []
     session.models_changed.connect(lambda: told.append(session.models.name))

@@ -3,8 +3,10 @@
 A pixel goes to the mask whose tag is the most similar there, where similarity is counted from its
 own map: 0 at its lowest, 0.5 at its threshold, 1 at its peak (core.prompts.soft_mask). Raw
 similarities of different tags share no scale. Two masks keep what they share, as nested, when one
-tag is above the other (the face of a person), or one mask nearly contains the other (its part).
-What a person accepted never changes.
+tag is above the other (the face of a person), when one mask nearly contains the other (its part),
+and when they share more than half of both together: these are two names for one thing, between
+which a person chooses, and to tear the thing in two would spoil both. What a person accepted
+never changes.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ Given = Literal["kept", "lost", "nested"]
 
 #: A mask with this share of its pixels in another one is a part of it.
 CONTAINED = 0.9
+#: Masks of two tags with this IoU are of one thing.
+SAME = 0.5
 #: Two masks of one tag that share this much of the smaller are one thing found twice.
 TWICE = 0.8
 
@@ -73,7 +77,7 @@ def resolve(claims: Sequence[Claim], related: Callable[[int, int], bool]) -> tup
             if not shared:
                 continue
             first, second = claims[a], claims[b]
-            if _both_have(first, second, shared, min(areas[a], areas[b]), related):
+            if _both_have(first, second, shared, (areas[a], areas[b]), related):
                 wins = None
             elif first.strength is None or second.strength is None:
                 wins = both if first.strength is None else np.zeros_like(both)
@@ -96,13 +100,19 @@ def resolve(claims: Sequence[Claim], related: Callable[[int, int], bool]) -> tup
 
 
 def _both_have(
-    first: Claim, second: Claim, shared: int, smaller: int, related: Callable[[int, int], bool]
+    first: Claim,
+    second: Claim,
+    shared: int,
+    areas: tuple[int, int],
+    related: Callable[[int, int], bool],
 ) -> bool:
     if first.strength is None and second.strength is None:
         return True
     if first.synset == second.synset:
         return False
-    return shared >= CONTAINED * smaller or related(first.synset, second.synset)
+    part = shared >= CONTAINED * min(areas)
+    same = shared > SAME * (sum(areas) - shared)
+    return part or same or related(first.synset, second.synset)
 
 
 def distinct(masks: Sequence[Bools]) -> list[int]:

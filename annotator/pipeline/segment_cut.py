@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -243,10 +244,11 @@ class Cutter:
                 for region in accepted
             ] + [overlaps.Claim(one.tag.synset_id, one.mask, one.strength) for one in drawn]
             names = [region.synset for region in accepted] + [one.tag.synset for one in drawn]
+            lost_to: Counter[tuple[str, str]] = Counter()
             resolved = overlaps.resolve(claims, self._related)[len(accepted) :]
             for at, (one, after) in enumerate(zip(drawn, resolved, strict=True)):
-                lost = any(told.given == "lost" for told in after.settled)
-                masks_now[at] = without_crumbs(after.mask) if lost else after.mask
+                gave = any(told.given == "lost" for told in after.settled)
+                masks_now[at] = without_crumbs(after.mask) if gave else after.mask
                 if after.settled:
                     one.prompt["overlap"] = [
                         {
@@ -257,16 +259,13 @@ class Cutter:
                         }
                         for told in after.settled
                     ]
-                found.overlaps.extend(
-                    {
-                        "image": image.path,
-                        "kept": names[told.other],
-                        "lost": one.tag.synset,
-                        "pixels": told.pixels,
-                    }
-                    for told in after.settled
-                    if told.given == "lost"
-                )
+                for told in after.settled:
+                    if told.given == "lost" and claims[told.other].synset != one.tag.synset_id:
+                        lost_to[(names[told.other], one.tag.synset)] += told.pixels
+            found.overlaps.extend(
+                {"image": image.path, "kept": kept, "lost": lost, "pixels": pixels}
+                for (kept, lost), pixels in lost_to.items()
+            )
         for one, mask in zip(drawn, masks_now, strict=True):
             if not mask.any():
                 continue

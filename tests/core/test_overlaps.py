@@ -68,6 +68,23 @@ def test_nine_tenths_inside_is_a_part(inside: int, nested: bool) -> None:
     assert found[0].mask.sum() == 20
 
 
+@pytest.mark.parametrize(("shared", "given"), [(7, "nested"), (6, "kept")])
+def test_two_names_for_one_thing_stay_whole(shared: int, given: str) -> None:
+    """Ten pixels each: 7 of 13 are more than half, 6 of 14 are not."""
+    cat, dog = np.zeros((1, 20), bool), np.zeros((1, 20), bool)
+    cat[0, :10] = dog[0, 10 - shared : 20 - shared] = True
+    first, second = resolve(
+        [
+            Claim(CAT, cat, np.full((1, 20), 0.6, np.float32)),
+            Claim(DOG, dog, np.full((1, 20), 0.4, np.float32)),
+        ],
+        related,
+    )
+    assert first.settled == (Settled(1, shared, given),)
+    assert first.mask.sum() == 10
+    assert second.mask.sum() == (10 if given == "nested" else 10 - shared)
+
+
 def test_what_a_person_accepted_never_changes() -> None:
     accepted = Claim(DOG, row(1, 1, 1, 0, 0), None)
     machine = Claim(CAT, row(0, 1, 1, 1, 1), strength(1, 1, 1, 1, 1))

@@ -7,6 +7,7 @@ cosine. Of no tags every function gives an empty array.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -23,11 +24,11 @@ SELECTIONS: tuple[str, ...] = get_args(Selection)
 def pixel_scores(cells: NDArray[Any], vectors: NDArray[Any]) -> Floats:
     """Equation 2: float32[n] in [-1, 1], the cosine of each tag with the pixel most like it.
 
-    One matrix product for all tags. Raises ValueError for an image without pixels, or vectors of
+    A matrix product for all tags. Raises ValueError for an image without pixels, or vectors of
     another length than the pixels'.
     """
-    best: Floats = _similarities(cells, vectors).max(axis=0)
-    return best
+    parts = [found.max(axis=0) for found in _blocks(cells, vectors)]
+    return np.concatenate(parts)
 
 
 def peaks(cells: NDArray[Any], vectors: NDArray[Any]) -> tuple[Floats, Floats, Floats]:
@@ -35,12 +36,16 @@ def peaks(cells: NDArray[Any], vectors: NDArray[Any]) -> tuple[Floats, Floats, F
     fractions of the image's width and height, 0 < x, y < 1. Of several equal cells the first in
     reading order. Raises ValueError as ``pixel_scores`` does."""
     h, w, _ = cells.shape
-    found = _similarities(cells, vectors)
-    best = found.argmax(axis=0)
-    rows, columns = np.divmod(best, w)
+    places = []
+    scores = []
+    for found in _blocks(cells, vectors):
+        best = found.argmax(axis=0)
+        places.append(best)
+        scores.append(found[best, np.arange(found.shape[1])])
+    rows, columns = np.divmod(np.concatenate(places), w)
     x = ((columns + 0.5) / w).astype(np.float32)
     y = ((rows + 0.5) / h).astype(np.float32)
-    return found[best, np.arange(found.shape[1])], x, y
+    return np.concatenate(scores), x, y
 
 
 def image_scores(cells: NDArray[Any], vectors: NDArray[Any]) -> Floats:
@@ -130,6 +135,17 @@ def gap_edge(scores: NDArray[Any]) -> float:
     if not (gaps > 0).any():
         return float(ranked[-1])
     return float(ranked[int(gaps.argmax())])
+
+
+#: Similarities in memory at once: 32 MB, for thousands of words on a fine grid.
+_MOST = 1 << 23
+
+
+def _blocks(cells: NDArray[Any], vectors: NDArray[Any]) -> Iterator[Floats]:
+    """Similarities float32[h * w, m] of m tags after m tags; at least one block."""
+    size = max(1, _MOST // max(1, cells.shape[0] * cells.shape[1]))
+    for start in range(0, max(1, len(vectors)), size):
+        yield _similarities(cells, vectors[start : start + size])
 
 
 def _similarities(cells: NDArray[Any], vectors: NDArray[Any]) -> Floats:

@@ -149,7 +149,8 @@ def support(
     tags = unsupported = 0
     if began.pending:
         tags, unsupported = yield from _run(project, began, pack, words, options, pace)
-        yield from _drop(project, began.pending)
+    # All of them: the run may have been stopped before, after some were looked at.
+    yield from _drop(project, ids)
     yield pace.last(
         done=pace.done - began.skipped - len(pace.failures),
         seconds=time.monotonic() - start,

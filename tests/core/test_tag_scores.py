@@ -34,6 +34,15 @@ def test_the_peak_is_the_middle_of_its_cell_in_fractions() -> None:
     np.testing.assert_allclose(y, [0.25, 0.25, 0.25, 0.75], atol=1e-6)
 
 
+def test_many_tags_are_taken_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = np.concatenate([TAGS] * 5)
+    whole = tag_scores.peaks(CELLS, many)
+    monkeypatch.setattr(tag_scores, "_MOST", 19)  # three tags on six pixels
+    for found, wanted in zip(tag_scores.peaks(CELLS, many), whole, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(tag_scores.pixel_scores(CELLS, many), whole[0])
+
+
 def test_equation_1_is_the_cosine_with_the_mean_pixel() -> None:
     # Sum of pixels (3.6, 2.8), length sqrt(20.8).
     expected = np.array([3.6, 2.8, -3.6, 3.6 * 0.8 + 2.8 * 0.6]) / np.sqrt(20.8)

@@ -178,6 +178,21 @@ def test_a_project_that_drops_drops_after_looking(
     assert "Egyptian cat" not in tags(proposed, dropped=False)
 
 
+def test_what_was_looked_at_before_a_stop_is_dropped_too(
+    proposed: Project, pack: Any, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(propose(proposed, pack, ProposeOptions(filter="none", top=3, pixels="drop")))
+    monkeypatch.setattr(Pace, "due", lambda self: True)
+    steps = support(proposed, pack)
+    for step in steps:
+        if step.done == 2:
+            break
+    steps.close()  # type: ignore[attr-defined]
+    assert "Egyptian cat" in tags(proposed, 0, dropped=False)
+    finish(support(proposed, pack))
+    assert ["Egyptian cat" in tags(proposed, n, dropped=False) for n in range(3)] == [False] * 3
+
+
 def test_merged_words_support_each_other(proposed: Project, pack: Any, finish: Finish) -> None:
     finish(support(proposed, pack))
     of = tags(proposed)

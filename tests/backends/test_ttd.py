@@ -302,6 +302,17 @@ def test_a_batch_too_large_is_computed_in_parts(
     assert parted.similarities(photos(), TEXTS).shape == (4,)
 
 
+def test_a_cpu_computes_few_images_at_a_time(
+    made: Callable[..., ttd.Trainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANNOTATOR_DEVICE", "cpu")
+    trainer = made()
+    asked = _small_memory(monkeypatch, 4)
+    trainer.step(photos(n=10), [TEXTS[0]] * 10, [TAGS[0]] * 10)
+    assert asked == [4, 4, 2]
+    assert trainer.fallback == ""
+
+
 def test_an_image_too_large_is_said(
     made: Callable[..., ttd.Trainer], monkeypatch: pytest.MonkeyPatch
 ) -> None:

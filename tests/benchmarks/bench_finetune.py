@@ -3,7 +3,7 @@
     python tests/benchmarks/bench_finetune.py [--batch 32] [--steps 20] [--size 448]
 
 Random weights, noise for images, captions of ten words. A GPU by default has batches of 32 as in
-the paper (table 6), the CPU of 2 in 3 steps. Beside training: pruning, which only compares, and as
+the paper (table 6), the CPU of 4 in 3 steps. Beside training: pruning, which only compares, and as
 a ratio what a step costs over that; where the memory does not hold a batch, how many images at a
 time it took instead.
 """
@@ -54,7 +54,7 @@ def clock() -> float:
 def main() -> None:
     gpu = device() == "cuda"
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=32 if gpu else 2)
+    parser.add_argument("--batch", type=int, default=32 if gpu else 4)
     parser.add_argument("--steps", type=int, default=20 if gpu else 3)
     parser.add_argument("--size", type=int, default=448)
     chosen = parser.parse_args()

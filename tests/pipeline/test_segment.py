@@ -431,7 +431,6 @@ def test_only_what_the_pixels_support(proposed: Project, pack: Any, finish: Fini
     assert finish(segment(proposed, pack, options=only))["regions"] == 7
 
 
-@pytest.mark.models
 def test_smoothing_draws_along_the_edges(proposed: Project, pack: Any, finish: Finish) -> None:
     finish(segment(proposed, pack, options=SegmentOptions(smooth=True, refine=False)))
     tabby = regions(proposed)["tabby"]

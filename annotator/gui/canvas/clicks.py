@@ -232,7 +232,10 @@ class Clicks(QObject):
         if question == self._question:
             step.preview, step.answered = answer, True
             self.preview_changed.emit(self.preview)
-            self._say("" if answer is not None else "No mask there: click elsewhere.")
+            empty = "No mask there: click elsewhere."
+            if not step.prompt.points:
+                empty = "No mask in it: draw another box."
+            self._say("" if answer is not None else empty)
         else:
             self._say()
         self._ask()

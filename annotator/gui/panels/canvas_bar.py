@@ -175,7 +175,8 @@ class CanvasBar(QFrame):
             beside = _BESIDE_NAME + (_BACK if self._clicked else 0)
             room = min(_NAME, max(0, self.width() - beside))
             short = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, room)
-            self._mask.setText(f"<b>{escape(short)}</b>&nbsp; {area_words(area)}")
+            bold = f"<b>{escape(short)}</b>&nbsp; " if short.strip("…") else ""
+            self._mask.setText(bold + area_words(area))
             self._mask.setToolTip(plain_tip(name))
 
     def set_note(self, note: str) -> None:

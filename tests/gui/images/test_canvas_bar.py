@@ -20,15 +20,19 @@ def _parts(bar: CanvasBar) -> list[QWidget]:
     return [part for part in parts if part.parent() is bar and not part.isHidden()]
 
 
+@pytest.mark.parametrize("clicks", [False, True])
 @pytest.mark.parametrize("keeping", [False, True])
 @pytest.mark.parametrize("width", [428, 640, 900])
-def test_nothing_overlaps_and_nothing_is_squeezed(qtbot: QtBot, width: int, keeping: bool) -> None:
+def test_nothing_overlaps_and_nothing_is_squeezed(
+    qtbot: QtBot, width: int, keeping: bool, clicks: bool
+) -> None:
     bar = CanvasBar()
     qtbot.addWidget(bar)
     bar.set_image(LONG, 4000, 3000)
     bar.set_zoom(0.123)
     values = np.linspace(-0.05, 0.95, 16, dtype=np.float32).reshape(4, 4)
     bar.set_heat(heat_picture(values, theme.heat_lut()), 0.5)
+    bar.set_clicks(clicks)
     if keeping:
         bar.set_preview("great white shark & friends", 1_048_692)
     bar.setFixedWidth(width)  # as its column does, which has a least width of its own

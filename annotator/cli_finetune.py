@@ -11,7 +11,7 @@ from annotator.core.errors import AnnotatorError
 
 _OPTIONS = (
     *("name", "captions", "text", "epochs", "batch", "learning_rate", "weight_decay", "size"),
-    *("rank", "prune", "validation", "patience", "checkpoint_every", "seed", "limit"),
+    *("rank", "prune", "pseudo", "validation", "patience", "checkpoint_every", "seed", "limit"),
 )
 
 

@@ -93,7 +93,7 @@ def _selection(words: Namespace) -> dict[str, Any]:
 
 
 _SEGMENT = (
-    *("top", "threshold", "refine", "limit"),
+    *("top", "min_score", "threshold", "refine", "limit"),
     *("instances", "points", "smooth", "overlap", "supported_only"),
 )
 

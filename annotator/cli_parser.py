@@ -101,6 +101,11 @@ def _add_steps(commands: Commands) -> None:
     )
     propose.add_argument("--filter", choices=FILTERS, help="which proposals become tags")
     propose.add_argument("--threshold", type=float, metavar="P", help="of the filters (0.68)")
+    propose.add_argument(
+        "--pixels",
+        choices=("mark", "drop"),
+        help="tags that no pixel supports (see ground) are marked (default), or dropped too",
+    )
     propose.add_argument("--combine", choices=COMBINES, help="how probabilities are combined")
     propose.add_argument("--rank", choices=RANKINGS, help="what words are ranked by (product)")
     add_limit(propose)

@@ -71,6 +71,9 @@ def _add_segment(commands: Commands) -> None:
     )
     segment.add_argument("--synset", metavar="NAME", type=a_text, help="only masks of this word")
     segment.add_argument("--top", type=a_count, metavar="N", help="tags an image, best first")
+    segment.add_argument(
+        "--min-score", type=float, metavar="P", help="least score of a tag nobody decided on (0.2)"
+    )
     segment.add_argument("--threshold", type=float, metavar="S", help="similarity to cut at")
     segment.add_argument(
         "--no-refine", dest="refine", action="store_false", help="leave the edges as they are"
@@ -148,6 +151,12 @@ def _add_finetune(group: Commands) -> None:
         "--losses",
         choices=("both", "distill", "tag"),
         help="both (default), or one alone to compare",
+    )
+    ttd.add_argument(
+        "--pseudo",
+        choices=("gap", "image", "given"),
+        help="which words of a text are true: by their best pixel (default), by the image as a "
+        "whole, or all of them",
     )
     ttd.add_argument(
         "--validation", type=float, metavar="P", help="share of the pairs kept to check with (0.1)"

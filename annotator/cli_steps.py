@@ -88,7 +88,7 @@ def status(words: Namespace, out: Output) -> int:
 
 
 _PROPOSE = (
-    *("grid", "samples", "filter", "threshold", "combine", "rank", "seed", "limit"),
+    *("grid", "samples", "filter", "threshold", "pixels", "combine", "rank", "seed", "limit"),
     *("prompt", "strategy", "correct", "temperature", "nucleus"),
 )
 

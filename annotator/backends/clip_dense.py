@@ -68,6 +68,15 @@ class Dense:
         return int(self.config.vision_config.hidden_size)
 
     @property
+    def attention(self) -> tuple[str, str | None]:
+        """Regular expressions of the names in ``model``: the projections of every attention layer
+        of both encoders, and those among them that cells and texts do not depend on."""
+        last = self.config.vision_config.num_hidden_layers - 1
+        unused = rf"vision_model\.encoder\.layers\.{last}\.self_attn\.(q|k)_proj"
+        every = r"(vision|text)_model\.encoder\.layers\.\d+\.self_attn\.(q|k|v|out)_proj"
+        return every, unused if self.kind == "clip" else None
+
+    @property
     def device(self) -> torch.device:
         found: torch.device = next(self.model.parameters()).device
         return found

@@ -32,6 +32,19 @@ class TclDense(Dense):
         self.stride = self.patch >> doublings
         self._mean, self._deviation = _MEAN, _DEVIATION
 
+    @property
+    def attention(self) -> tuple[str, str | None]:
+        """As of CLIP, whose last layers give way to TCL's own; of the last one only the values."""
+        layers = self.config.vision_config.num_hidden_layers
+        own = len(self.model.blocks)
+        replaced = "|".join(str(one) for one in range(layers - own, layers))
+        every = r"(clip\.(vision|text)_model\.encoder\.layers|blocks)\.\d+\.self_attn"
+        unused = (
+            rf"clip\.vision_model\.encoder\.layers\.({replaced})\.self_attn\..*"
+            rf"|blocks\.{own - 1}\.self_attn\.(q|k)_proj"
+        )
+        return every + r"\.(q|k|v|out)_proj", unused
+
     def _patches(self, batch: torch.Tensor) -> torch.Tensor:
         found: torch.Tensor = self.model(batch)
         return found.flatten(1, 2)

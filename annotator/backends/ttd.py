@@ -15,13 +15,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from annotator.backends import clip_dense, pretrained, ttd_checkpoint, ttd_lora, ttd_losses
+from annotator.backends import (
+    clip_dense,
+    pretrained,
+    tcl,
+    ttd_checkpoint,
+    ttd_lora,
+    ttd_losses,
+)
 from annotator.backends.protocols import Floats, Pixels
 from annotator.backends.ttd_protocol import Training
 from annotator.core.errors import AnnotatorError
@@ -33,8 +40,8 @@ if TYPE_CHECKING:
     from annotator.backends.registry import RoleSpec
 
 T = TypeVar("T")
-#: The kind of grounder that can be trained.
-KIND = "clip-grounder"
+#: The kinds of grounders that can be trained.
+KINDS = ("clip-grounder", "tcl-grounder")
 #: Images computed at a time on a CPU, which more would not make faster: 0.8 GB each for ViT-B/16
 #: at 448 pixels, and a computer without memory left ends the program instead of saying so.
 _PARTS_OF_CPU = 4
@@ -60,7 +67,7 @@ class _Batch:
 
 def check(spec: RoleSpec, pack: str) -> None:
     """Raises AnnotatorError for a grounder that cannot be fine-tuned, naming packs that can."""
-    if spec.kind == KIND and spec.folder is not None:
+    if spec.kind in KINDS and spec.folder is not None:
         return
     raise AnnotatorError(
         f"The grounder of the pack {pack} ({spec.kind}) cannot be fine-tuned: choose {_tunable()}."
@@ -76,9 +83,9 @@ def _tunable() -> str:
             spec = registry.load_pack(name).specs.get("grounder")
         except AnnotatorError:
             continue  # somebody's manifest that cannot be read: not one to choose
-        if spec is not None and spec.kind == KIND:
+        if spec is not None and spec.kind in KINDS:
             found.append(name)
-    return f"one of {', '.join(found)}" if found else "a pack with a grounder of kind " + KIND
+    return f"one of {', '.join(found)}" if found else f"a grounder of kind {KINDS[0]}"
 
 
 def trainer(spec: RoleSpec, training: Training | None = None) -> Trainer:
@@ -87,9 +94,9 @@ def trainer(spec: RoleSpec, training: Training | None = None) -> Trainer:
     no multiple of its patches, and lack of memory."""
     training = training or Training()
     check(spec, spec.model)
-    assert spec.folder is not None
     before = spec.adapter.check() if spec.adapter is not None else None
-    dense = clip_dense.load_folder(spec.folder.check(), dtype="float32")
+    load = tcl.load if spec.kind == "tcl-grounder" else clip_dense.load
+    dense = load(replace(spec, adapter=None), dtype="float32")
     return Trainer(dense, training, model_id=spec.id, name=spec.model, before=before)
 
 

@@ -4,8 +4,9 @@ Query, key, value and output projection of every attention layer of both encoder
 At rank 5 these are 599,040 numbers for CLIP ViT-B/16, 0.40 % of its 149,620,737: together 150.2
 million, the count of TTD's table 6, which names neither rank nor layers.
 
-CLIP's last image layer has none on query and key: dense features do not use them. SigLIP's
-pooling head has none, being no layer of the encoder.
+CLIP's last image layer has none on query and key: dense features do not use them; of TCL, its own
+last layers have one, and not those of CLIP that they replace. SigLIP's pooling head has none, being
+no layer of the encoder.
 """
 
 from __future__ import annotations
@@ -28,23 +29,20 @@ if TYPE_CHECKING:
 
     from annotator.backends.clip_dense import Dense
 
-_TARGETS = r"(vision|text)_model\.encoder\.layers\.\d+\.self_attn\.(q|k|v|out)_proj"
-
 
 def put(dense: Dense, rank: int, alpha: int, seed: int) -> Any:
     """A new LoRA on the model, which does nothing yet: the peft model around ``dense.model``."""
     import peft
     import torch
 
-    last = dense.model.config.vision_config.num_hidden_layers - 1
-    unused = rf"vision_model\.encoder\.layers\.{last}\.self_attn\.(q|k)_proj"
+    targets, unused = dense.attention
     config = peft.LoraConfig(
         r=rank,
         lora_alpha=alpha,
         lora_dropout=0.0,
         bias="none",
-        target_modules=_TARGETS,
-        exclude_modules=unused if dense.kind == "clip" else None,
+        target_modules=targets,
+        exclude_modules=unused,
     )
     # The first weights are drawn; whoever else draws numbers is not to notice. What peft calls
     # in transformers has a new name there, which is nothing for the person to read.

@@ -20,6 +20,7 @@ from typing import Any
 from annotator.backends import manifest, registry
 from annotator.backends.manifest import RoleSpec
 from annotator.backends.registry import Pack
+from annotator.backends.weights import WeightFile, WeightFolder
 from annotator.core.errors import AnnotatorError
 from annotator.core.paths import shipped, there
 
@@ -152,26 +153,34 @@ def _check_folder(folder: Path) -> None:
 def _role(spec: RoleSpec, adapter: Path) -> Iterator[str]:
     home = registry.user_models()
     assert spec.folder is not None
-    folder = spec.folder.locate()
     inside = adapter.is_relative_to(home)
     extra = sum(one.stat().st_size for one in adapter.iterdir())
     values: dict[str, Any] = {
         "kind": spec.kind,
         "model": spec.model,
-        # As it was written, where that is found from here too.
-        "folder": spec.folder.folder if folder == home / spec.folder.folder else str(folder),
+        "folder": _place(spec.folder),
         "adapter": adapter.relative_to(home).as_posix() if inside else str(adapter),
         "licence": spec.licence,
         "size_bytes": spec.size_bytes + extra,
         "memory_mb": spec.memory_mb,
         "source": spec.source,
     }
+    if spec.file is not None:
+        values["file"] = _place(spec.file)
+        if spec.file.sha256:
+            values["sha256"] = spec.file.sha256
     yield "[roles.grounder]"
     yield from (f"{key} = {_toml(value)}" for key, value in values.items())
     for table, rows in (("hashes", spec.folder.hashes), ("options", spec.options)):
         if rows:
             yield from ("", f"[roles.grounder.{table}]")
             yield from (f"{_toml(key)} = {_toml(value)}" for key, value in rows.items())
+
+
+def _place(weights: WeightFile | WeightFolder) -> str:
+    """Where they are: as it was written, where that is found from the person's folder too."""
+    path = weights.locate()
+    return weights.name if path == registry.user_models() / weights.name else str(path)
 
 
 def _toml(value: Any) -> str:

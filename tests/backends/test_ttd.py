@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_clip
+import tiny_tcl
 import torch
 import transformers
 from peft import PeftModel
 from tiny_clip import PATCH, spec
 
-from annotator.backends import clip, ttd, ttd_lora
+from annotator.backends import clip, tcl, ttd, ttd_lora
 from annotator.backends.clip_dense import Dense
 from annotator.backends.protocols import Floats, Pixels, TagText
 from annotator.backends.registry import RoleSpec, load_pack
@@ -412,3 +413,36 @@ def test_the_default_lora_is_as_large_as_the_papers() -> None:
     added = sum(one.numel() for one in tuned.parameters() if one.requires_grad)
     assert (before, added) == (149_620_737, 599_040)
     assert (round(before / 1e6, 1), round((before + added) / 1e6, 1)) == (149.6, 150.2)
+
+
+def test_tcl_is_trained_too_where_it_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LoRA on TCL's own layers and on those of CLIP before them, not on those they replace."""
+    monkeypatch.setenv("ANNOTATOR_DEVICE", "cpu")
+    words = tiny_tcl.clip_folder(tmp_path / "clip")
+    tiny_tcl.save(tmp_path / "tcl.pth", tiny_tcl.state(tiny_tcl.tcl(words), frozen=False))
+    facts: dict[str, Any] = {"file": tmp_path / "tcl.pth", "kind": "tcl-grounder"}
+    whole = spec(tmp_path / "clip", **facts, size=SIZE, template="none")
+    trainer = ttd.trainer(whole, TRAINING)
+    last = tiny_clip.LAYERS - 1
+    names = set(ttd_lora.state(trainer._model))
+    assert any(".blocks.0.self_attn.v_proj" in name for name in names)
+    assert any(".clip.text_model.encoder.layers.0.self_attn.q_proj" in name for name in names)
+    assert any(".clip.vision_model.encoder.layers.0.self_attn.q_proj" in name for name in names)
+    assert not any(f".clip.vision_model.encoder.layers.{last}." in name for name in names)
+    assert not any(".blocks.0.self_attn.q_proj" in name for name in names)
+    before = lora(trainer)
+    for _ in range(2):
+        trainer.step(photos(), TEXTS, TAGS)
+    after = lora(trainer)
+    # Whatever has a LoRA is used: all of it moves.
+    assert all(np.abs(after[k] - before[k]).max() > 0 for k in before if "lora_B" in k)
+    trainer.export(tmp_path / "adapter")
+    tuned = tcl.grounder(
+        spec(tmp_path / "clip", tmp_path / "adapter", **facts, size=SIZE, template="none"),
+        None,  # type: ignore[arg-type]
+    )
+    image = photos(9)[0]
+    with torch.no_grad():
+        own = trainer.dense.pixels(trainer.dense.prepare(image, SIZE, SIZE)[None])[0].numpy()
+    assert np.abs(tuned.pixels(image) - own).max() < 1e-5
+    assert np.abs(tcl.grounder(whole, None).pixels(image) - own).max() > 1e-4  # type: ignore[arg-type]

@@ -132,7 +132,7 @@ class WeightFolder:
                 return path
         get = f" Get {self.source} and put it there." if self.source else ""
         raise AnnotatorError(
-            f"The model folder {places[-1]} with its {self.needs} and safetensors files is not "
+            f"The model folder {places[-1]} with its {self.needs} and weights is not "
             f"there.{get}"
         )
 

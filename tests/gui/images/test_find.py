@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -167,6 +169,7 @@ def test_an_old_sentence_is_never_shown(finding) -> None:
 
 
 def test_smoothing_draws_the_map_along_the_edges(bench) -> None:
+    import_module("torch")  # a busy machine takes long, which is not what is tested here
     bench.press(Key.Key_H)
     coarse = bench.view.desk.grounding.heat.values
     bench.press(Key.Key_S)

@@ -68,7 +68,7 @@ def origin_words(region: Region) -> str:
 
 def overlap_words(region: Region) -> str:
     """What was settled with the masks of other tags: "gave 12 % to sofa", "part of person"."""
-    return "; ".join(overlaps(region.prompt.get("overlap"), region.area))
+    return " · ".join(overlaps(region.prompt.get("overlap"), region.area))
 
 
 def numbered(regions: Sequence[Region]) -> dict[int, str]:

@@ -126,8 +126,8 @@ def test_a_correction_takes_the_place_of_a_mask(made, machine, digest) -> None:
 
 def test_an_empty_correction_is_refused_and_changes_nothing(made, machine, digest) -> None:
     before = digest(made.project)
-    with pytest.raises(AnnotatorError, match="The mask of sofa on one.jpg is empty"):
+    with pytest.raises(AnnotatorError, match=r"The mask of sofa on one\.jpg is empty"):
         regions.replace(made.project, machine[0], masks.encode(np.zeros((6, 8), bool)))
-    with pytest.raises(AnnotatorError, match="4x4 pixels and one.jpg is 8x6"):
+    with pytest.raises(AnnotatorError, match=r"4x4 pixels and one\.jpg is 8x6"):
         regions.replace(made.project, machine[0], masks.encode(np.ones((4, 4), bool)))
     assert digest(made.project) == before

@@ -17,6 +17,9 @@ NEIGHBOURS = 5
 WORDNET_PART = 0.5
 #: How fast the weight falls with the similarity (in units of similarity).
 TEMPERATURE = 0.05
+#: How much longer the contrast of all classes is than the mean of the nearest, and the power of a
+#: class's similarity in it.
+CONTRAST, POWER = 2.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,10 @@ class ClassRows:
 
     - A tag whose WordNet id is one of the 1,000 classes: that class's row.
     - A synset above classes (dog): the mean of the rows of the classes below it, equal weights.
-    - Any other tag: the 5 most similar classes, weighted by exp((s - s_best) / 0.05), where
+    - Any other tag: the 5 most similar classes, weighted by exp((s - s_best) / 0.05), at unit
+      length, and twice the contrast of all classes, at unit length: each class weighted by
+      sign(d) * d^2, d = s - mean of s, so that what is unlike the tag speaks against a pixel. It
+      is what finds a sky or a pavement, of which no class is a neighbour.
       s = 0.5 * WordNet similarity + 0.5 * MiniLM cosine. WordNet: information content of the most
       specific synset above both, 1 - log(classes below it) / log(all classes) (Resnik 1995,
       eq. 1, counted over the classes, so that the few people count more than the many living
@@ -66,6 +72,7 @@ class ClassRows:
         self._below = _classes_below(self._classes)
         self._names: tuple[Floats, np.ndarray[tuple[int], np.dtype[np.intp]]] | None = None
         self._found: dict[TagText, list[tuple[int, float]]] = {}
+        self._contrasts: dict[TagText, Floats] = {}
 
     def rows(self, tags: Sequence[TagText]) -> Floats:
         """float32[n, c], unit norm."""
@@ -73,14 +80,16 @@ class ClassRows:
         for i, tag in enumerate(tags):
             for index, weight in self.weights(tag):
                 found[i] += weight * self._rows[index]
+            if tag in self._contrasts:
+                found[i] = _unit(found[i]) + CONTRAST * self._contrasts[tag]
         return _unit(found)
 
     def explain(self, tag: TagText) -> list[tuple[str, float]]:
-        """(class name, weight), heaviest first; the weights sum to 1."""
+        """(class name, weight) of the nearest classes, heaviest first; the weights sum to 1."""
         return [(self._classes[i].name, weight) for i, weight in self.weights(tag)]
 
     def weights(self, tag: TagText) -> list[tuple[int, float]]:
-        """(class index, weight), heaviest first; the weights sum to 1."""
+        """(class index, weight) of the nearest classes, heaviest first; the weights sum to 1."""
         if tag not in self._found:
             self._found[tag] = self._weigh(tag)
         return self._found[tag]
@@ -96,6 +105,8 @@ class ClassRows:
             if below := self._below.get(sense):
                 return [(i, 1.0 / len(below)) for i in below]
         score = self._similarity(net, tag, senses)
+        unlike = score - score.mean()
+        self._contrasts[tag] = _unit((np.sign(unlike) * np.abs(unlike) ** POWER) @ self._rows)
         order = np.argsort(-score, kind="stable")[:NEIGHBOURS]
         weights = np.exp((score[order] - score[order[0]]) / TEMPERATURE)
         weights /= weights.sum()

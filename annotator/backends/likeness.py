@@ -25,7 +25,7 @@ LIKE, FAR, NEAR = 1.0, 0.5, 0.06
 JOINT_FEATURES, PLACE_FEATURES = 384, 128
 #: Variance of the noise in the process for a variance of 1 in the cells, and the least there is.
 #: More than 1, as the true mask is rougher than the process expects.
-NOISE, LEAST = 20.0, 0.01
+NOISE, LEAST = 20.0, 0.03
 #: The kernel of a click: length scales of appearance and place.
 CLICK_LIKE, CLICK_FAR = 1.0, 0.2
 

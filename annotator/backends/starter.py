@@ -110,7 +110,8 @@ class ImageNetGrounder:
 
     def explain(self, tag: TagText) -> list[tuple[str, float]]:
         """(class name, weight) of the classes that a tag's row is made of, heaviest first; the
-        weights sum to 1. One of 1.0: the tag is one of the 1,000 classes."""
+        weights sum to 1. One of 1.0: the tag is one of the 1,000 classes. See ClassRows for what
+        speaks against a pixel."""
         return self._rows.explain(tag)
 
 
@@ -156,4 +157,4 @@ def _network(spec: RoleSpec) -> Network:
 
     if spec.file is None:
         raise AnnotatorError(f"The {spec.role} {spec.model} needs a file key in its manifest.")
-    return network(spec.model, spec.file.check())
+    return network(str(spec.options.get("network", spec.model)), spec.file.check())

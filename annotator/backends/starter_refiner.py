@@ -12,7 +12,7 @@ import numpy as np
 from annotator.backends import refiners
 from annotator.backends.efficientnet import Network, network
 from annotator.backends.guided import guided_filter
-from annotator.backends.likeness import Likeness
+from annotator.backends.likeness import CELLS, Likeness
 from annotator.backends.protocols import Floats, MaskCandidate, Pixels
 from annotator.backends.refiners import Box, Point
 from annotator.backends.starter import resize_map
@@ -47,8 +47,8 @@ class StarterRefiner:
     """Appearance is the colour (Lab) and two inner layers of the pack's classifier. A soft mask
     is taken for a coarse, noisy view of the thing: see Likeness.smooth. A guided filter then
     draws the edges. A mask with no value between its two (one that was cut before) stays as it
-    is but for the clicks. A box starts as GrabCut; its outside is surely outside. Clicks carry
-    what looks alike and is near with them.
+    is but for the clicks. A box starts as GrabCut; its outside is surely outside, but for one cell
+    around a box that comes with a soft mask. Clicks carry with them what looks alike and is near.
 
     One candidate; its score is the mean of how sure it is inside (0.5 to 1)."""
 
@@ -92,7 +92,9 @@ class StarterRefiner:
             values = self._clicked(encoding, values, points)
         small = values >= 0.5
         if box is not None:
-            left, top, right, bottom = refiners.corners(rough, box)
+            # A box that comes with a soft mask was drawn around it, and is as coarse.
+            spare = 0.0 if mask is None or cut else max(rough.height, rough.width) / CELLS
+            left, top, right, bottom = refiners.corners(rough, _grown(box, spare))
             kept = np.zeros_like(small)
             kept[top:bottom, left:right] = small[top:bottom, left:right]
             small = kept
@@ -141,6 +143,10 @@ def _drawn(image: Pixels, values: Floats) -> Floats:
     h, w = image.shape[:2]
     large = cv2.resize(values, (w, h), interpolation=cv2.INTER_LINEAR).reshape(h, w)
     return guided_filter(image, np.asarray(large, dtype=np.float32), RADIUS, EPSILON)
+
+
+def _grown(box: Box, by: float) -> Box:
+    return box[0] - by, box[1] - by, box[2] + by, box[3] + by
 
 
 def _is_cut(mask: Floats) -> bool:

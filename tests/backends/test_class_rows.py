@@ -118,3 +118,29 @@ def test_names_are_embedded_once() -> None:
 
 def test_no_tags_no_rows(alone: ClassRows) -> None:
     assert alone.rows([]).shape == (0, 1000)
+
+
+def test_a_tag_outside_is_its_nearest_and_twice_the_contrast_of_all() -> None:
+    class Words:
+        """A tench is like the tag, everything else is not."""
+
+        id = "words"
+
+        def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            likes = [1.0 if text in ("tench", "zorblat") else 0.2 for text in texts]
+            return np.array([[like, 1.0] for like in likes], np.float32)
+
+    own = np.random.default_rng(0).normal(size=(1000, 8)).astype(np.float32)
+    rows = ClassRows(own, Words)
+    tag = TagText("zorblat")  # WordNet does not know it: the text counts alone
+    [found] = rows.rows([tag])
+    unit = own - own.mean(axis=0)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    likeness = np.full(1000, 0.2 + 1.0)
+    likeness[0] = 1.0 + 1.0  # the tench
+    apart = likeness - likeness.mean()
+    contrast = (np.sign(apart) * apart**2) @ unit
+    nearest = sum(weight * unit[index] for index, weight in rows.weights(tag))
+    assert rows.weights(tag)[0][0] == 0
+    expected = nearest / np.linalg.norm(nearest) + 2 * contrast / np.linalg.norm(contrast)
+    np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-4)

@@ -23,6 +23,8 @@ def evaluate(words: Namespace, out: Output) -> int:
     threshold = 0.68 if words.threshold is None else words.threshold
     if not 0.0 <= threshold <= 1.0:
         raise AnnotatorError(f"The threshold {threshold} is not between 0 and 1.")
+    if getattr(words, "sweep", False):
+        raise AnnotatorError("--sweep goes with --table selection.")
     packs = getattr(words, "packs", None) or [getattr(words, "pack", None)]
     if len(packs) > 1:
         raise AnnotatorError("This table is of one pack's runs: name one --pack.")
@@ -47,6 +49,8 @@ def _selection(words: Namespace, out: Output, started: float) -> int:
     from annotator.backends.registry import load_pack
     from annotator.pipeline.evaluate_selection import selection_table
 
+    if words.seen is not None:
+        raise AnnotatorError("--seen is for a class list, which --table selection does not take.")
     packs = [load_pack(name) for name in words.packs or ["starter"]]
     with opened(words.project) as project, out.telling() as tell:
         rows = selection_table(
@@ -61,6 +65,10 @@ def _selection(words: Namespace, out: Output, started: float) -> int:
     return _show(words, out, rows, started)
 
 
+#: Options of evaluate masks that a table of captions has no use for.
+_OF_CLASSES = ("classes", "mode", "background", "pamr", "refine", "limit")
+
+
 def masks(words: Namespace, out: Output) -> int:
     """Heatmaps and masks against the truth; of captions where that is a CSV."""
     from annotator.backends.registry import load_pack
@@ -70,13 +78,24 @@ def masks(words: Namespace, out: Output) -> int:
     started = time.monotonic()
     packs = [load_pack(name) for name in words.packs or ["starter"]]
     options = MaskOptions(
-        words.mode, words.background, pamr=words.pamr, refine=words.refine, limit=words.limit
+        words.mode or "all",
+        words.background,
+        pamr=words.pamr,
+        refine=words.refine,
+        limit=words.limit,
     )
     truth = words.truth if words.truth == ACCEPTED else Path(words.truth).expanduser()
+    texts = isinstance(truth, Path) and truth.suffix.lower() == ".csv"
+    for option in _OF_CLASSES if texts else ("threshold",):
+        if getattr(words, option) not in (None, False):
+            raise AnnotatorError(
+                f"--{option} is for {'classes' if texts else 'captions'}, and {words.truth} holds "
+                f"{'captions' if texts else 'masks of classes'}: leave it out."
+            )
+    threshold = 0.5 if words.threshold is None else words.threshold
     with opened(words.project) as project, out.telling() as tell:
-        if isinstance(truth, Path) and truth.suffix.lower() == ".csv":
-            threshold = words.threshold
-            rows = text_masks_table(project, packs, truth, threshold=threshold, tell=tell)
+        if texts:
+            rows = text_masks_table(project, packs, Path(truth), threshold=threshold, tell=tell)
         else:
             rows = masks_table(project, packs, truth, options, classes=words.classes, tell=tell)
     return _show(words, out, rows, started)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from annotator.project.project import Project
 
 
+#: Letters of a text in a table.
+_SHORT = 60
+
+
 def ground(words: Namespace, out: Output) -> int:
     """One word on every image, the words of a text on one image, or every tag of every image."""
     from annotator.backends.registry import load_pack
@@ -39,7 +43,7 @@ def _word(words: Namespace, out: Output, project: Project, pack: Pack) -> int:
     synset = synset_id(project, words.synset)
     result = out.drive(compare(project, pack, synset, words.text, words.limit))
     out.failures(result)
-    rows = [(row["image"], row["synset"], row["score"]) for row in result["rows"]]
+    rows = [(row["image"], _short(row["synset"]), row["score"]) for row in result["rows"]]
     text = table(("image", "word", "similarity"), rows) if rows else "No tags to ground yet."
     out.result(result, text)
     return 0
@@ -64,9 +68,14 @@ def _text(words: Namespace, out: Output, project: Project, pack: Pack) -> int:
         "words": rows,
     }
     lines = [(row["word"], row["score"], "yes" if row["selected"] else "no") for row in rows]
-    head = f"{found.text}: {result['score']:.3f}"
+    head = f"{_short(found.text)}: {result['score']:.3f}"
     out.result(result, f"{head}\n{table(('word', 'similarity', 'seen'), lines)}")
     return 0
+
+
+def _short(text: str) -> str:
+    """A text that is repeated on every line."""
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1].rstrip()}…"
 
 
 def _support(words: Namespace, out: Output, project: Project, pack: Pack) -> int:
@@ -88,6 +97,9 @@ def _support(words: Namespace, out: Output, project: Project, pack: Pack) -> int
 
 def _selection(words: Namespace) -> dict[str, Any]:
     """The options of core.tag_scores.select that were typed."""
+    for option, value, how in (("--least", words.least, "fixed"), ("--best", words.best, "top")):
+        if value is not None and words.how != how:
+            raise AnnotatorError(f"{option} goes with --select {how}.")
     typed = {"how": words.how, "threshold": words.least, "top": words.best}
     return {name: value for name, value in typed.items() if value is not None}
 

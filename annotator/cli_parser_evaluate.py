@@ -90,7 +90,6 @@ def _add_masks(group: Commands) -> None:
     masks.add_argument(
         "--mode",
         choices=("all", "present"),
-        default="all",
         help="all classes compete for each pixel (default), or those that the image has",
     )
     masks.add_argument(
@@ -101,7 +100,6 @@ def _add_masks(group: Commands) -> None:
     masks.add_argument(
         "--threshold",
         type=float,
-        default=0.5,
         metavar="P",
         help="of the maps of texts, from 0 to 1 (default: 0.5)",
     )

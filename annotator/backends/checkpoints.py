@@ -6,6 +6,7 @@ and plain containers come out of one: PyTorch's restricted reader refuses all el
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,7 +112,9 @@ def _checkpoint(path: Path) -> Any:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the pickle's protocol, on a person's terminal
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         named = _settings_in(path)
         if not named:

@@ -14,6 +14,7 @@ from annotator.backends.protocols import Floats, Grounder, Pixels, TagText
 from annotator.core import images
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Failure, Image, Progress, Synset
+from annotator.core.text_words import words
 from annotator.pipeline.ahead import ahead
 from annotator.pipeline.files import content_key, failure, image_path, require_folder
 from annotator.pipeline.pages import Pace, readable_images
@@ -138,7 +139,10 @@ def ground(
             found = queries.synset(db, synset)
             tag, name = tag_text(found), found.name
         elif text is not None and text.strip() and synset is None:
-            tag, name = TagText(text.strip()), text.strip()
+            name = " ".join(text.split())
+            if not words(name):
+                raise AnnotatorError(f"{name!r} has no words: type what to look for.")
+            tag = TagText(name)
         else:
             raise AnnotatorError("Give either a synset or a text to ground, and only one of them.")
     require_folder(project)

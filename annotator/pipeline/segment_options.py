@@ -45,6 +45,8 @@ class SegmentOptions:
             )
         if self.limit is not None and self.limit < 1:
             raise AnnotatorError(f"The limit is {self.limit}: it must be 1 or more.")
+        if not 0.0 <= self.min_score <= 1.0:
+            raise AnnotatorError(f"The least score {self.min_score} is not between 0 and 1.")
         if self.threshold is not None and not -1.0 <= self.threshold <= 1.0:
             raise AnnotatorError(
                 f"The threshold {self.threshold} is not between -1 and 1, where similarities are."

@@ -98,6 +98,8 @@ class Cache:
             db = self._connection()
             try:
                 return 0 if db is None else _total(db, _pool(kind))
+            except sqlite3.OperationalError:  # another program is busy with it
+                return 0
             except sqlite3.DatabaseError:
                 self._discard()
                 return 0
@@ -174,6 +176,8 @@ class Cache:
             try:
                 with _transaction(db):
                     db.execute("DELETE FROM blobs WHERE ?1 IS NULL OR kind = ?1", (kind,))
+            except sqlite3.OperationalError:  # another program is busy with it: all stays
+                return
             except sqlite3.DatabaseError:
                 self._discard()
 

@@ -89,7 +89,7 @@ HOSTILE: dict[str, Callable[[Canary, Path], Any]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_code_in_a_checkpoint_does_not_run(kind: str, tmp_path: Path) -> None:
     path, ran = tmp_path / "weights.pth", tmp_path / "ran"

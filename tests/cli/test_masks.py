@@ -86,10 +86,41 @@ def test_what_does_not_go_together_is_said(run: Any, project: Path, models: Path
         (["--synset", "cat", "--image", "cat.jpg"], "--image goes with --text"),
         (["--synset", "cat", "--select", "gap"], "for all tags at once"),
         (["--candidates", "tags", "--text", "cat"], "for all tags at once"),
+        (["--least", "0.3"], "--least goes with --select fixed"),
+        (["--select", "fixed", "--best", "2"], "--best goes with --select top"),
+        (["--text", " ... "], "'...' has no words"),
     ):
         ran = run("ground", project, "--pack", "tiny", *words)
         assert ran.status == 1
         assert said in ran.err
+
+
+def test_a_long_text_does_not_fill_the_table(run: Any, project: Path, models: Path) -> None:
+    text = " ".join(f"word{number}" for number in range(300))
+    every = ("ground", project, "--pack", "tiny", "--text", text)
+    assert run(*every, "--json").json["rows"][0]["synset"] == text
+    for words in (every, (*every, "--image", "cat.jpg")):
+        ran = run(*words)
+        assert ran.status == 0, ran.err
+        assert "word9…" in ran.out
+        assert max(map(len, ran.out.splitlines())) < 100
+
+
+def test_options_of_another_table_are_refused(run: Any, project: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "captions.csv"
+    truth.write_text("file,caption,mask\n")
+    masks = ("evaluate", "masks", project, "--truth")
+    tags = ("evaluate", "tags", project, "--truth", truth)
+    for words, said in (
+        ((*masks, truth, "--limit", "2"), "--limit is for classes"),
+        ((*masks, truth, "--mode", "all"), "--mode is for classes"),
+        ((*masks, "accepted", "--threshold", "0.4"), "--threshold is for captions"),
+        ((*tags, "--table", "selection", "--seen", truth), "--seen is for a class list"),
+        ((*tags, "--sweep"), "--sweep goes with --table selection"),
+    ):
+        ran = run(*words)
+        assert ran.status == 1
+        assert said in ran.err, ran.err
 
 
 def test_masks_with_all_their_options(run: Any, project: Path, models: Path) -> None:

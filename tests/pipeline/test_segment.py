@@ -199,7 +199,11 @@ def test_nothing_that_stands_out_is_no_region(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"top": 0}, {"limit": 0}, {"threshold": 1.5}, {"overlap": "forget"}]
+    "wrong",
+    [
+        *({"top": 0}, {"limit": 0}, {"threshold": 1.5}, {"overlap": "forget"}),
+        *({"min_score": float("nan")}, {"min_score": -0.1}, {"min_score": 1.1}),
+    ],
 )
 def test_wrong_options_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(AnnotatorError):

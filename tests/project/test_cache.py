@@ -195,6 +195,8 @@ def test_a_busy_file_is_a_miss(path: Path) -> None:
     cache.put("thumb", "b", b"y")
     assert cache.get("thumb", "b") is None
     assert cache.get("thumb", "a") == b"x"
+    cache.clear()
+    assert cache.has("thumb", "a")
     other.execute("ROLLBACK")
     other.close()
     cache.put("thumb", "b", b"y")

@@ -18,6 +18,8 @@ def evaluate(words: Namespace, out: Output) -> int:
     from annotator.pipeline import evaluate as measure
 
     started = time.monotonic()
+    if words.csv is not None:
+        tables.check_place(words.csv)
     if getattr(words, "table", None) == "selection":
         return _selection(words, out, started)
     threshold = 0.68 if words.threshold is None else words.threshold
@@ -36,6 +38,8 @@ def evaluate(words: Namespace, out: Output) -> int:
     drawn = getattr(words, "curves", None)
     if drawn is not None and drawn.suffix.lower() != ".png":
         raise AnnotatorError(f"The curves are drawn as a PNG: give {drawn} a name that ends so.")
+    if drawn is not None:
+        tables.check_place(drawn)
     with opened(words.project) as project:
         rows = _rows(words, project, shared)
         if drawn is not None:
@@ -72,10 +76,13 @@ _OF_CLASSES = ("classes", "mode", "background", "pamr", "refine", "limit")
 def masks(words: Namespace, out: Output) -> int:
     """Heatmaps and masks against the truth; of captions where that is a CSV."""
     from annotator.backends.registry import load_pack
+    from annotator.exchange import tables
     from annotator.pipeline.evaluate_masks import ACCEPTED, MaskOptions, masks_table
     from annotator.pipeline.evaluate_texts import text_masks_table
 
     started = time.monotonic()
+    if words.csv is not None:
+        tables.check_place(words.csv)
     packs = [load_pack(name) for name in words.packs or ["starter"]]
     options = MaskOptions(
         words.mode or "all",

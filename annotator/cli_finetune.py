@@ -25,6 +25,8 @@ def ttd(words: Namespace, out: Output) -> int:
         raise AnnotatorError(
             f"The losses are drawn as a PNG: give {words.plot} a name that ends so."
         )
+    if words.plot is not None:
+        tables.check_place(words.plot)
     losses: tuple[Any, ...] = ("distill", "tag")
     if words.losses not in (None, "both"):
         losses = (words.losses,)
@@ -51,9 +53,11 @@ def ttd(words: Namespace, out: Output) -> int:
         ", stopped early because the checks got no better" if result["stopped"] == "early" else ""
     )
     pruned = f" ({result['pruned']} left out: they do not fit)" if result["pruned"] else ""
+    apart = f" ({result['validated']} kept to check with)" if result["validated"] else ""
     text = (
         f"{result['steps']} steps over {result['trained']} of {result['pairs']} pairs of image and "
-        f"text{pruned} in {duration(result['seconds'])}{early}; best at step {result['best_step']}."
+        f"text{pruned}{apart} in {duration(result['seconds'])}{early}; best at step "
+        f"{result['best_step']}."
         f"\nThe pack {result['pack']} is made. Next: annotator ground {words.project} --pack "
         f"{result['pack']}, or away with it: annotator models remove {result['pack']}"
     )

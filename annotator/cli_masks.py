@@ -124,7 +124,11 @@ def segment(words: Namespace, out: Output) -> int:
     out.failures(result)
     for note in result["notes"]:
         out.remark(note)
-    text = f"{result['regions']} masks on {result['done']} images in {duration(result['seconds'])}."
+    before = f" ({result['skipped']} were done before)" if result["skipped"] else ""
+    text = (
+        f"{result['regions']} masks on {result['done']} images in {duration(result['seconds'])}"
+        f"{before}."
+    )
     if result["overlaps"]:
         pixels = sum(row["pixels"] for row in result["overlaps"])
         text += (

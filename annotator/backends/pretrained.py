@@ -134,15 +134,25 @@ def weights(loader: Any, folder: Path, config: Any, dtype: str, on: str | None =
             dtype=torch_dtype(dtype),
             use_safetensors=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,
             **({"state_dict": state} if pickled else {}),
             **LOCAL,
         )
-        if info["missing_keys"]:
-            # The library would fill them with random numbers, and only warn.
-            raise fault(folder, f"{len(info['missing_keys'])} of its weights are missing")
+        check_loaded(folder, info)
         return to_device(model, folder.name, on)
 
     return part(folder, load)
+
+
+def check_loaded(folder: Path, info: Mapping[str, Any]) -> None:
+    """Raises AnnotatorError where ``from_pretrained`` (told to ignore mismatched sizes: its own
+    words on them are no reason) found weights missing or of other shapes: it fills them with
+    random numbers, and only warns."""
+    if info["missing_keys"]:
+        raise fault(folder, f"{len(info['missing_keys'])} of its weights are missing")
+    for name, found, wanted in sorted(info["mismatched_keys"]):
+        shapes = " and not ".join("×".join(map(str, shape)) for shape in (found, wanted))
+        raise fault(folder, f"its config.json is of another model, {name} is {shapes}")
 
 
 def to_device(model: Any, name: str, on: str | None = None) -> Any:

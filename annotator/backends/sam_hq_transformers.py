@@ -120,12 +120,10 @@ def load(folder: Path) -> TransformersNetwork:
             dtype="float32",
             use_safetensors=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,
             **pretrained.LOCAL,
         )
-        if info["missing_keys"]:
-            # The library would fill them with random numbers, and only warn.
-            missing = len(info["missing_keys"])
-            raise pretrained.fault(folder, f"{missing} of its weights are missing")
+        pretrained.check_loaded(folder, info)
         return model
 
     return TransformersNetwork(pretrained.part(folder, whole))

@@ -28,6 +28,7 @@ from annotator.core.paths import shipped, there
 _OURS = "# A fine-tuned grounder, written by Annotator: `annotator models remove` deletes it."
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 ADAPTER, CHECKPOINTS, LOSSES, PLOT = "adapter", "checkpoints", "losses.csv", "losses.png"
+_TUNED = ", fine-tuned"
 _CONTENT = frozenset({ADAPTER, CHECKPOINTS, LOSSES, PLOT})
 
 
@@ -83,7 +84,7 @@ def write_pack(base: Pack, name: str, adapter: Path, facts: Mapping[str, Any]) -
         _OURS,
         "",
         f"name = {_toml(name)}",
-        f"title = {_toml(f'{base.title}, fine-tuned')}",
+        f"title = {_toml(base.title.removesuffix(_TUNED) + _TUNED)}",
         f"description = {_toml(says)}",
         f"extends = {_toml(below)}",
         "",

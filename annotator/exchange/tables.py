@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.paths import there
+from annotator.core.paths import is_folder, there
 from annotator.exchange.files import atomic_file
 
 if TYPE_CHECKING:
@@ -144,6 +144,15 @@ def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path, title: str = "") 
     axes.legend(frameon=False, fontsize=9)
     with atomic_file(path) as file:
         figure.savefig(file, format="png", metadata={"Software": _SOFTWARE})
+
+
+def check_place(path: Path) -> None:
+    """Before long work whose table or picture goes to ``path``: raises AnnotatorError where its
+    folder is not there, or a file that is no picture of ours is in the way of one."""
+    if not is_folder(path.parent):
+        raise AnnotatorError(f"{path.parent} is not a folder; make it first or choose another.")
+    if path.suffix.lower() == ".png":
+        _require_ours(path, _PICTURE, "picture")
 
 
 def _require_ours(path: Path, mark: bytes, what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -58,6 +59,8 @@ def selection_table(
         raise AnnotatorError(
             f"There is no way to normalise {normalise}: choose one of {', '.join(NORMALISES)}."
         )
+    if not math.isfinite(threshold):
+        raise AnnotatorError(f"The threshold {threshold} is no number to compare with.")
     if not packs:
         raise AnnotatorError("Name at least one pack to compare.")
     captions = read_captions(project, truth, "tags")

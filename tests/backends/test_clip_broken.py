@@ -305,6 +305,8 @@ def test_a_folder_that_is_no_model(damage: Callable[[Path], None], both: tuple[P
     said = one_sentence(both[0], lambda: build(both[0]))
     if damage is model_pickled:
         assert "would run code" in said
+    if damage is model_other_shapes:
+        assert "text_projection.weight is 20×32 and not 24×32" in said
     if damage is model_own_code:
         assert "code in the folder" in said
 

@@ -187,7 +187,7 @@ def cut(folder: Path) -> None:
 BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "pickle": (pickle_only, "its weights are a pickle"),
     "missing": (one_missing, "1 of its weights are missing"),
-    "shape": (other_shape, "cannot be used"),
+    "shape": (other_shape, "mask_decoder.hq_token.weight is 3×5 and not 1×32"),
     "cut": (cut, "cannot be used"),
     "plain SAM": (
         lambda folder: edit(folder / "config.json", model_type="sam"),

@@ -116,6 +116,8 @@ def test_options_of_another_table_are_refused(run: Any, project: Path, tmp_path:
         ((*masks, truth, "--mode", "all"), "--mode is for classes"),
         ((*masks, "accepted", "--threshold", "0.4"), "--threshold is for captions"),
         ((*tags, "--table", "selection", "--seen", truth), "--seen is for a class list"),
+        ((*tags, "--table", "selection", "--csv", tmp_path / "no" / "t.csv"), "is not a folder"),
+        ((*masks, truth, "--csv", tmp_path / "no" / "t.csv"), "is not a folder"),
         ((*tags, "--sweep"), "--sweep goes with --table selection"),
     ):
         ran = run(*words)
@@ -171,6 +173,7 @@ def test_what_cannot_be_trained_is_said(run: Any, project: Path, models: Path) -
         (["--pack", "tiny"], "accepted"),
         (["--pack", "tiny", "--text", "captions"], "file of captions"),
         (["--pack", "tiny", "--plot", "losses.jpg"], "drawn as a PNG"),
+        (["--pack", "tiny", "--plot", models / "none" / "losses.png"], "is not a folder"),
     ):
         ran = run("finetune", "ttd", project, *words)
         assert ran.status == 1

@@ -183,6 +183,8 @@ def test_files_that_are_no_truth(halves: Project, tmp_path: Path, folder: Path) 
     path = truth(tmp_path, *CAPTIONS)
     with pytest.raises(AnnotatorError, match="at least one pack"):
         selection_table(halves, [], path)
+    with pytest.raises(AnnotatorError, match="threshold nan"):
+        selection_table(halves, packs, path, threshold=float("nan"))
     with pytest.raises(AnnotatorError, match="softmax, min-max, none"):
         selection_table(halves, packs, path, normalise="rank")  # type: ignore[arg-type]
     (folder / "a.png").unlink()

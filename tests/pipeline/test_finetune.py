@@ -603,7 +603,8 @@ def test_only_what_was_made_here_is_removed(
         list(finetune(project, base, chosen(captions), Built()))
     # One made of a fine-tuned pack extends what is below that.
     finish(finetune(project, load_pack("mine"), chosen(captions, name="more"), Built()))
-    assert tomllib.loads((home / "more.toml").read_text())["extends"] == "tiny"
+    more = tomllib.loads((home / "more.toml").read_text())
+    assert (more["extends"], more["title"]) == ("tiny", "Tiny CLIP, fine-tuned")
     before = {one for one in home.rglob("*") if "tiny" in one.name}
     for name, says in (
         ("tiny", "not made by fine-tuning"),

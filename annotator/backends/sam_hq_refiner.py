@@ -115,12 +115,20 @@ class SamRefiner:
         return self._fallback
 
     def encode(self, image: Pixels) -> Encoding:
-        """See the protocol. Raises AnnotatorError when the memory does not suffice."""
+        """See the protocol. Raises AnnotatorError when the memory does not suffice, and when the
+        network answers with no numbers."""
         height, width = image.shape[:2]
 
         def work(network: Network) -> Encoding:
             frame = resized(image, network.edge).to(network.device)
-            return Encoding(height, width, network.encode(frame))
+            tensors = network.encode(frame)
+            if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+                # Its masks would be empty, as if it had found nothing.
+                raise AnnotatorError(
+                    f"The model {self._name} computes values that are no numbers (NaN): its "
+                    "weights are damaged, get them again."
+                )
+            return Encoding(height, width, tensors)
 
         return self._run(work)
 

@@ -165,6 +165,8 @@ def _count(
         ):
             counts.setdefault(method, Confusion(len(truth.tags) + 1)).add(labels, said)
         pace.step()
+    if tell is not None:
+        tell(pace.progress())
     return counts, len(every)
 
 

@@ -242,6 +242,15 @@ def test_what_is_no_prompt_is_refused(refiner: SamRefiner) -> None:
         refiner.refine(encoding, mask=np.zeros((40, 30), np.float32))
 
 
+def test_damaged_weights_are_said() -> None:
+    """Else every mask would be empty, as if nothing was found."""
+    module = tiny_sam.package_sam()
+    with torch.no_grad():
+        module.image_encoder.patch_embed.proj.bias[0] = float("nan")
+    with pytest.raises(AnnotatorError, match="tiny-sam computes values that are no numbers"):
+        SamRefiner("tiny-sam@0", PackageNetwork(module)).encode(noise((40, 33)))
+
+
 def test_many_threads_may_ask_at_once(refiner: SamRefiner) -> None:
     images = [noise(size, seed) for seed, size in enumerate(SIZES)]
     alone = [

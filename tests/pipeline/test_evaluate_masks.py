@@ -255,5 +255,5 @@ def test_progress_is_told(halves: Project, tmp_path: Path, monkeypatch: pytest.M
     told: list[Progress] = []
     truth = maps(tmp_path / "t", a=[(24, 0), (8, 1)], b=[(32, 2)])
     (row,) = masks_table(halves, [Pack()], truth, MaskOptions(limit=1), tell=told.append)
-    assert [(one.done, one.total, one.message) for one in told] == [(0, 1, "a.png")]
+    assert [(one.done, one.total, one.message) for one in told] == [(0, 1, "a.png"), (1, 1, "")]
     assert row["Images"] == 1

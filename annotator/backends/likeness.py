@@ -72,12 +72,16 @@ class Likeness:
         The noise is measured in the map (Immerkaer 1996), so a clean map is followed closely and
         a noisy one as far as the picture supports it.
         """
-        rows, columns = self.cells
-        small = cv2.resize(soft, (columns, rows), interpolation=cv2.INTER_AREA)
-        seen = np.asarray(small, dtype=np.float32).reshape(rows, columns)
+        seen = self.seen(soft)
         noise = max(LEAST, NOISE * noise_variance(seen))
         mean = np.float32(seen.mean())
         return np.asarray(mean + self._regress(seen - mean, noise), dtype=np.float32)
+
+    def seen(self, soft: Floats) -> Floats:
+        """A soft mask float32[H, W] as cells, float32[h, w]."""
+        rows, columns = self.cells
+        small = cv2.resize(soft, (columns, rows), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, dtype=np.float32).reshape(rows, columns)
 
     def agree(self, values: Floats, clicks: Sequence[tuple[int, int, bool]]) -> Floats:
         """``values`` float32[h, w], changed so that each click (column, row, inside) is at 0.75 or
@@ -145,6 +149,22 @@ def averaging(cells: int, pixels: int, blur: float = BLUR) -> Floats:
         other = np.clip(np.arange(cells) + offset, 0, cells - 1)
         np.add.at(mixed, (np.arange(cells), other), weight)
     return np.asarray(mixed @ mean, dtype=np.float32)
+
+
+def edge_slope(cells: Floats) -> float:
+    """How much a map changes from cell to cell along the edge of what is above 0.5, the median;
+    infinity where there is no edge. ``cells`` float32[h, w] in [0, 1]."""
+    inside = (cells >= 0.5).astype(np.uint8)
+    near = np.ones((3, 3), np.uint8)
+    edge = (cv2.dilate(inside, near) != cv2.erode(inside, near)) & (cells.min() < cells.max())
+    if not edge.any():
+        return float("inf")
+    # Sobel's weights sum to 8 for a step of 1 a cell.
+    across, down = (
+        cv2.Sobel(cells, cv2.CV_32F, *by, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
+        for by in ((1, 0), (0, 1))
+    )
+    return float(np.median(np.hypot(across, down)[edge]))
 
 
 def noise_variance(cells: Floats) -> float:

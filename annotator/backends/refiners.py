@@ -217,6 +217,17 @@ def corners(encoding: Encoding, box: Box) -> tuple[int, int, int, int]:
     return left, top, max(min(right, w), left + 1), max(min(bottom, h), top + 1)
 
 
+def settle(image: Pixels, mask: Bools, width: int) -> Bools:
+    """Where the edge of a mask lies within ``width`` pixels on either side, by GrabCut: what is
+    farther inside or outside is sure. ``image`` uint8[h, w, 3], ``mask`` bool[h, w]."""
+    round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
+    whole = mask.astype(np.uint8)
+    labels = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[cv2.erode(whole, round_) > 0] = cv2.GC_FGD
+    labels[cv2.dilate(whole, round_) == 0] = cv2.GC_BGD
+    return _cut(image, labels)
+
+
 def _cut(image: Pixels, labels: NDArray[np.uint8]) -> Bools:
     inside = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
     if inside.all() or not inside.any():

@@ -12,7 +12,7 @@ import numpy as np
 from annotator.backends import refiners
 from annotator.backends.efficientnet import Network, network
 from annotator.backends.guided import guided_filter
-from annotator.backends.likeness import CELLS, Likeness
+from annotator.backends.likeness import CELLS, Likeness, edge_slope, noise_variance
 from annotator.backends.protocols import Floats, MaskCandidate, Pixels
 from annotator.backends.refiners import Box, Point
 from annotator.backends.starter import resize_map
@@ -31,6 +31,9 @@ COLOUR = 2.0
 RADIUS, EPSILON = 5, 1e-3
 #: What is outside before the first click; 1 minus it is inside.
 OUTSIDE = 0.25
+#: A map without more noise than this (standard deviation) that changes by less than this from cell
+#: to cell does not say where the edge is: the colours do, so near to it (in longer sides).
+QUIET, FLAT, BAND = 0.02, 0.2, 0.04
 #: A part smaller than this share of the largest one is dropped.
 ISLAND = 0.02
 
@@ -46,9 +49,10 @@ class Encoding:
 class StarterRefiner:
     """Appearance is the colour (Lab) and two inner layers of the pack's classifier. A soft mask
     is taken for a coarse, noisy view of the thing: see Likeness.smooth. A guided filter then
-    draws the edges. A mask with no value between its two (one that was cut before) stays as it
-    is but for the clicks. A box starts as GrabCut; its outside is surely outside, but for one cell
-    around a box that comes with a soft mask. Clicks carry with them what looks alike and is near.
+    draws the edges; near those of a map that fades out slowly, as a classifier's does, GrabCut.
+    A mask with no value between its two (one that was cut before) stays as it is but for the
+    clicks. A box starts as GrabCut; its outside is surely outside, but for one cell around a box
+    that comes with a soft mask. Clicks carry with them what looks alike and is near.
 
     One candidate; its score is the mean of how sure it is inside (0.5 to 1)."""
 
@@ -87,6 +91,10 @@ class StarterRefiner:
             values = _steps(refiners.soft_prompt(rough, (), None, found.mask.astype(np.float32)))
         else:
             values = np.full(rough.small.shape[:2], OUTSIDE, np.float32)
+        if mask is not None and not (cut or points) and _is_vague(encoding.likeness.seen(mask)):
+            width = max(2, round(BAND * max(values.shape)))
+            settled = refiners.settle(rough.small, values >= 0.5, width)
+            values = np.clip(values, 0.5 * settled, 0.49 + 0.51 * settled).astype(np.float32)
         before = values
         if points:
             values = self._clicked(encoding, values, points)
@@ -147,6 +155,11 @@ def _drawn(image: Pixels, values: Floats) -> Floats:
 
 def _grown(box: Box, by: float) -> Box:
     return box[0] - by, box[1] - by, box[2] + by, box[3] + by
+
+
+def _is_vague(cells: Floats) -> bool:
+    """Whether a map shows that something is there and not where it ends."""
+    return noise_variance(cells) <= QUIET**2 and edge_slope(cells) < FLAT
 
 
 def _is_cut(mask: Floats) -> bool:

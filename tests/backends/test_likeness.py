@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from annotator.backends import likeness
-from annotator.backends.likeness import Likeness, averaging, noise_variance
+from annotator.backends.likeness import Likeness, averaging, edge_slope, noise_variance
 
 Floats = NDArray[np.float32]
 
@@ -104,3 +104,12 @@ def test_tiny_and_plain_pictures(shape: tuple[int, int]) -> None:
     found = one.smooth(np.full((5, 5), 0.3, np.float32))
     np.testing.assert_allclose(found, 0.3, atol=1e-5)
     assert np.isfinite(one.agree(found, [(0, 0, True)])).all()
+
+
+def test_the_slope_of_an_edge_is_the_step_from_cell_to_cell() -> None:
+    ramp = np.tile(np.linspace(0, 1, 11, dtype=np.float32), (8, 1))
+    assert edge_slope(ramp) == pytest.approx(0.1, abs=1e-6)
+    assert edge_slope(ramp.T.copy()) == pytest.approx(0.1, abs=1e-6)
+    step = (ramp > 0.45).astype(np.float32)
+    assert edge_slope(step) == pytest.approx(0.5)  # Sobel looks at two cells
+    assert edge_slope(np.full((5, 5), 0.7, np.float32)) == float("inf")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from annotator.backends.pamr import spread
 from annotator.backends.protocols import Refiner
-from annotator.backends.refiners import GrabCutRefiner, PAMRRefiner, clean, encode
+from annotator.backends.refiners import GrabCutRefiner, PAMRRefiner, clean, encode, settle
 from annotator.backends.registry import Pack
 from annotator.core.errors import AnnotatorError
 
@@ -188,3 +188,28 @@ def test_a_flat_image_spreads_evenly_and_a_constant_stays() -> None:
     soft[15, 20] = 1.0
     found = spread(np.full((31, 41, 3), 128, np.uint8), soft)
     np.testing.assert_allclose(found, found[:, ::-1], atol=1e-6)
+
+
+def disc() -> tuple[Photo, Bools]:
+    image, ring = scene()
+    truth = np.zeros(ring.shape, np.uint8)
+    cv2.circle(truth, (160, 120), 84, 1, -1)
+    return np.where(truth[..., None] > 0, image[120, 90], image).astype(np.uint8), truth > 0
+
+
+def test_an_edge_is_settled_by_colour_and_only_near_where_it_was() -> None:
+    image, truth = disc()
+    near = np.roll(truth, 6, axis=1)
+    assert iou(settle(image, near, 10), truth) > 0.97 > iou(near, truth)
+    far = np.roll(truth, 40, axis=1)
+    kept = settle(image, far, 4)
+    assert iou(kept, far) > 0.9
+
+
+def test_a_map_that_fades_out_slowly_ends_at_the_colours(starter: Pack) -> None:
+    image, truth = disc()
+    slow = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 30.0)
+    soft = np.clip(slow / slow.max(), 0, 1).astype(np.float32)
+    refiner = starter.refiner()
+    [found] = refiner.refine(refiner.encode(image), mask=soft)
+    assert iou(found.mask, truth) > 0.95 > iou(soft >= 0.5, truth)

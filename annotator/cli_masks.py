@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import Output, duration, opened, table
+from annotator.cli_output import Output, counted, duration, opened, table
 from annotator.cli_project import given, require_images, synset_id
 from annotator.core.errors import AnnotatorError
 
@@ -88,7 +88,8 @@ def _support(words: Namespace, out: Output, project: Project, pack: Pack) -> int
     out.failures(result)
     before = f" ({result['skipped']} were done before)" if result["skipped"] else ""
     text = (
-        f"{result['tags']} tags on {result['done']} images in {duration(result['seconds'])}"
+        f"{counted(result['tags'], 'tag')} on {counted(result['done'], 'image')} in "
+        f"{duration(result['seconds'])}"
         f"{before}; no pixel supports {result['unsupported']} of them."
     )
     out.result(result, text)
@@ -126,14 +127,16 @@ def segment(words: Namespace, out: Output) -> int:
         out.remark(note)
     before = f" ({result['skipped']} were done before)" if result["skipped"] else ""
     text = (
-        f"{result['regions']} masks on {result['done']} images in {duration(result['seconds'])}"
+        f"{counted(result['regions'], 'mask')} on {counted(result['done'], 'image')} in "
+        f"{duration(result['seconds'])}"
         f"{before}."
     )
     if result["overlaps"]:
         pixels = sum(row["pixels"] for row in result["overlaps"])
+        images = counted(len({row["image"] for row in result["overlaps"]}), "image")
         text += (
-            f"\n{pixels} pixels on {len({row['image'] for row in result['overlaps']})} images were "
-            "claimed by two tags and went to the one that fits better (--overlap keep leaves them)."
+            f"\n{pixels} pixels on {images}, claimed by two tags, went to the one that fits better "
+            "(--overlap keep leaves them)."
         )
     out.result(result, text)
     return 0

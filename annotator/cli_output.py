@@ -106,7 +106,7 @@ class Output:
         failed = result.get("failed", [])
         if not failed or self.as_json:
             return
-        lines = [f"{_images(len(failed))} could not be done:"]
+        lines = [f"{counted(len(failed), 'image')} could not be done:"]
         lines += [f"  {row['image']}: {row['reason']}" for row in failed[:most]]
         if len(failed) > most:
             lines.append(f"  ... and {len(failed) - most} more; --json lists all of them")
@@ -167,8 +167,9 @@ def used(usage: Mapping[str, Any] | None) -> str:
     return "\n" + ", ".join(parts)
 
 
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"
+def counted(count: int, what: str) -> str:
+    """ "1 mask", "2 masks"."""
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
 def _how_far(last: Progress | None) -> str:

@@ -30,6 +30,10 @@ CACHE_BYTES = 1 << 30
 _TEXTS = 256
 
 
+#: A text of more words than this is a sentence, which goes into no prompt template.
+LONGEST_TAG = 3
+
+
 class HasGrounder(Protocol):
     def grounder(self) -> Grounder: ...
 
@@ -142,7 +146,7 @@ def ground(
             name = " ".join(text.split())
             if not words(name):
                 raise AnnotatorError(f"{name!r} has no words: type what to look for.")
-            tag = TagText(name)
+            tag = TagText(name, sentence=len(name.split()) > LONGEST_TAG)
         else:
             raise AnnotatorError("Give either a synset or a text to ground, and only one of them.")
     require_folder(project)

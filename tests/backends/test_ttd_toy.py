@@ -44,7 +44,7 @@ def test_an_object_is_painted_exactly_where_its_mask_is(kind: int) -> None:
     """On black, which is no colour of any kind, whatever was painted is seen."""
     image = np.zeros((toy.SIZE, toy.SIZE, 3), np.float32)
     shows = np.full((toy.SIZE, toy.SIZE), 255, np.uint8)
-    toy._paint(np.random.default_rng(kind), image, shows, kind, 0)
+    toy._paint(np.random.default_rng(kind), image, shows, kind, toy.RADII[0])
     assert np.array_equal(image.any(axis=2), shows == kind)
     assert (shows == kind).sum() > 100
 

@@ -3,7 +3,8 @@
 A scene is 64x64 pixels: one of 8 background textures and 3 to 6 objects of 48 kinds, each kind a
 shape with a texture in two colours. Kinds share shapes, textures and colours, so that a word is
 known by the combination only; light, texture phase and noise vary. The first object is large, each
-next one smaller; later ones are laid over earlier ones and the masks are what remains visible.
+next one smaller; later ones are laid over earlier ones and the masks are what remains visible. Of
+the scenes to train on, some are a single object seen close, or a background alone.
 
 Captions are as on the web, and that is where the single tag bias comes from:
 
@@ -62,6 +63,9 @@ GROUNDS = (
     ("plain", 8, (240, 241, 244), (240, 241, 244)),
     ("diagonal", 7, (140, 140, 142), (115, 115, 117)),
 )
+#: Pixels, of the first object, the second, ... and of one that is seen close.
+RADII = ((17, 22), (12, 15), (10, 13), (9, 11), (8, 10), (7, 9))
+CLOSE = (28, 48)
 PREFIXES = ("", "", "", "photo of", "stock image of", "picture of", "close up of", "buy this")
 ARTICLES = ("a", "the", "one", "this")
 ADJECTIVES = ("old", "beautiful", "vintage", "modern", "cheap", "happy", "little", "famous")
@@ -93,13 +97,14 @@ class Habits:
     ground: float = 0.5
     alone: float = 0.25  # nothing but the subject, or (a quarter of these) the background
     bare: float = 0.5  # of those, the mere word
+    close: float = 0.4  # the scene is one object that fills the image, or (a fifth) background
     false: float = 0.15  # a word of WORDS that is not there is added
     #: The least number of true words; fewer are filled up in order of size.
     least: int = 1
 
 
 #: Captions to test on: two to five true words.
-FULL = Habits(alone=0.0, least=2, ground=0.25)
+FULL = Habits(alone=0.0, close=0.0, least=2, ground=0.25)
 
 
 @dataclass(frozen=True)
@@ -147,10 +152,12 @@ def scene(rng: np.random.Generator, habits: Habits) -> Scene:
     ground = int(rng.integers(len(STUFF)))
     image = _ground(rng, ground)
     shows = np.full((SIZE, SIZE), len(OBJECTS) + ground, dtype=np.uint8)
-    many = int(rng.integers(3, 7))
+    many, close = int(rng.integers(3, 7)), rng.random() < habits.close
+    if close:
+        many = int(rng.random() < 0.8)
     kinds = rng.choice(len(OBJECTS), size=many, replace=False, p=FREQUENCIES)
     for place, kind in enumerate(kinds):
-        _paint(rng, image, shows, int(kind), place)
+        _paint(rng, image, shows, int(kind), CLOSE if close else RADII[place])
     areas = {int(kind): int((shows == kind).sum()) for kind in kinds}
     for kind, area in areas.items():
         if area < 30:  # less than half a patch: nobody would name it, nothing can find it
@@ -175,6 +182,8 @@ def _named(
     rng: np.random.Generator, habits: Habits, order: list[int], bare: bool, ground: int
 ) -> list[int]:
     """What the caption tells of the scene, largest object first, the background last."""
+    if not order:
+        return [len(OBJECTS) + ground]
     if rng.random() < habits.alone:
         return [len(OBJECTS) + ground] if bare and rng.random() < 0.25 else order[:1]
     odds = [habits.subject, *(habits.others**i for i in range(1, len(order)))]
@@ -247,13 +256,17 @@ def _ground(rng: np.random.Generator, kind: int) -> Floats:
 
 
 def _paint(
-    rng: np.random.Generator, image: Floats, shows: NDArray[np.uint8], kind: int, place: int
+    rng: np.random.Generator,
+    image: Floats,
+    shows: NDArray[np.uint8],
+    kind: int,
+    radii: tuple[float, float],
 ) -> None:
-    """Draw one object over what is there. The first is large, the next ones smaller."""
+    """Draw one object, of a radius in pixels between those two, over what is there."""
     shape, texture, palette = look(kind)
-    low, high = ((17, 22), (12, 15), (10, 13), (9, 11), (8, 10), (7, 9))[place]
-    radius = rng.uniform(low, high)
-    cy, cx = rng.uniform(0.6 * radius, SIZE - 0.6 * radius, size=2)
+    radius = rng.uniform(*radii)
+    edge = min(0.6 * radius, 0.4 * SIZE)
+    cy, cx = rng.uniform(edge, SIZE - edge, size=2)
     angle = rng.uniform(-0.35, 0.35)
     dy, dx = (_Y - cy) / radius, (_X - cx) / radius
     y, x = dy * np.cos(angle) - dx * np.sin(angle), dy * np.sin(angle) + dx * np.cos(angle)

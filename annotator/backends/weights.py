@@ -132,8 +132,7 @@ class WeightFolder:
                 return path
         get = f" Get {self.source} and put it there." if self.source else ""
         raise AnnotatorError(
-            f"The model folder {places[-1]} with its {self.needs} and weights is not "
-            f"there.{get}"
+            f"The model folder {places[-1]} with its {self.needs} and weights is not there.{get}"
         )
 
     def check(self) -> Path:

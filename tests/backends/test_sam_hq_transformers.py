@@ -87,7 +87,7 @@ def test_the_networks_agree_to_a_ten_thousandth(sam: Any, saved: Path, image: An
         assert a.shape == b.shape == (1, 5, theirs.low, theirs.low)
         assert b_scores == pytest.approx(a_scores, abs=1e-4), name
         torch.testing.assert_close(b, a, rtol=1e-4, atol=1e-4)
-        assert a.std() > 0.1
+        assert a.std() > 0.05
 
 
 def test_the_librarys_own_decoder_would_draw_other_masks(sam: Any, saved: Path, image: Any) -> None:

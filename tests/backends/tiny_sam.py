@@ -31,7 +31,7 @@ def random_weights(module: Any, seed: int = 0) -> Any:
 
 
 def package_sam(seed: int = 0) -> Any:
-    """By the package's classes, in about a tenth of a second; the same whatever was drawn before."""
+    """By the package's classes, in a tenth of a second; the same whatever was drawn before."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return random_weights(_package_sam(), seed)

@@ -210,6 +210,7 @@ class Bench:
         paces = (self.view.left._following, self.view.left._counting)
         return (
             self.session.idle
+            and not self.view.left.waiting  # counts and thumbnails come after the first image
             and not any(timer.isActive() for timer in timers)
             and not any(pace.waiting for pace in paces)
         )

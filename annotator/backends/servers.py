@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import secrets
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from annotator.backends import keys, manifest, registry
+from annotator.backends import keys, manifest, own_manifests, registry
 from annotator.backends.manifest import Prompt
 from annotator.backends.openai_settings import Settings, check_url, is_local
+from annotator.backends.own_manifests import marked, toml
 from annotator.core.errors import AnnotatorError
 from annotator.core.paths import shipped, there
 
 #: First line of the manifests that this module wrote and may write again.
 _OURS = "# A model server, written by Annotator: `annotator models server` writes it again."
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 
 
 def probe(base_url: str, key: str = "") -> list[str]:
@@ -59,26 +54,21 @@ def write_pack(
     address that ``check_url`` refuses, a key instead of its place, and when the file cannot be
     written.
     """
-    if not _NAME.match(name):
-        raise AnnotatorError(
-            f"{name[:64]!r} is no name of a pack: use small letters, digits, - and _."
-        )
+    own_manifests.check_name(name)
     url = check_url(base_url)
     keys.check(key, "a pack")
     for one in (model, language_model or ""):
         if not one.isprintable() or len(one) > 500:
             raise AnnotatorError("The name of a model has characters that no name has: correct it.")
-    if any(path.stem == name for path in shipped("models").glob("*.toml")):
-        raise AnnotatorError(f"The pack {name} comes with Annotator: choose another name.")
     folder = registry.user_models() if folder is None else folder
     path = folder / f"{name}.toml"
-    if there(path) and not _ours(path):
+    if there(path) and not marked(path, _OURS):
         raise AnnotatorError(
             f"There is a pack {name} at {path} that was not written here: choose another name."
         )
     other = model if language_model is None else language_model
     text = _text(name, url, model, key, other, manifest.read(*_server()).roles["tagger"].prompts)
-    _write(path, text)
+    own_manifests.write(path, text, _server()[1], "nothing was left behind")
     return path
 
 
@@ -99,18 +89,18 @@ def _text(
     lines = [
         _OURS,
         "",
-        f"name = {_toml(name)}",
-        f"title = {_toml(f'Model server on {where}')}",
-        f"description = {_toml(says)}",
+        f"name = {toml(name)}",
+        f"title = {toml(f'Model server on {where}')}",
+        f"description = {toml(says)}",
         'extends = "starter"',
         "",
         *_role("tagger", "openai-tagger", url, model, key),
     ]
     for prompt in prompts:
         lines += ["", "[[roles.tagger.prompts]]"]
-        lines += [f"name = {_toml(prompt.name)}", f"text = {_toml(prompt.text)}"]
-        lines += [f"strategy = {_toml(prompt.strategy)}"]
-        lines += [f"correction = {_toml(prompt.correction)}"] if prompt.correction else []
+        lines += [f"name = {toml(prompt.name)}", f"text = {toml(prompt.text)}"]
+        lines += [f"strategy = {toml(prompt.strategy)}"]
+        lines += [f"correction = {toml(prompt.correction)}"] if prompt.correction else []
     lines += ["", *_role("language_model", "openai-language-model", url, language_model, key)]
     return "\n".join(lines) + "\n"
 
@@ -118,49 +108,15 @@ def _text(
 def _role(role: str, kind: str, url: str, model: str, key: str) -> list[str]:
     return [
         f"[roles.{role}]",
-        f"kind = {_toml(kind)}",
-        f"model = {_toml(model or 'server')}",
+        f"kind = {toml(kind)}",
+        f"model = {toml(model or 'server')}",
         'licence = "that of the served model"',
         "size_bytes = 0",
         "memory_mb = 0",
         "",
         f"[roles.{role}.options]",
-        f"base_url = {_toml(url)}",
-        f"model = {_toml(model)}",
-        f"key = {_toml(key)}",
+        f"base_url = {toml(url)}",
+        f"model = {toml(model)}",
+        f"key = {toml(key)}",
         *(["concurrency = 8", "max_side = 1024"] if role == "tagger" else ["context = 8192"]),
     ]
-
-
-def _toml(text: str) -> str:
-    # A string of JSON is one of TOML too, as long as it spells no letter as two halves.
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _ours(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8") as file:
-            return file.readline().rstrip("\n") == _OURS
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def _write(path: Path, text: str) -> None:
-    """The file, whole or not at all; read back before it takes its place."""
-    temporary = path.parent / f".{path.stem}-{secrets.token_hex(4)}.part"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        manifest.read(temporary, _server()[1])
-        temporary.replace(path)
-    except OSError as error:
-        raise AnnotatorError(
-            f"The pack manifest {path} could not be written ({error.strerror}): see to the folder "
-            "and its disk, nothing was left behind."
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

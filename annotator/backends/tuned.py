@@ -6,10 +6,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import secrets
 import shutil
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -17,16 +13,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from annotator.backends import manifest, registry
+from annotator.backends import own_manifests, registry
 from annotator.backends.manifest import RoleSpec
+from annotator.backends.own_manifests import NAME, marked, toml
 from annotator.backends.registry import Pack
 from annotator.backends.weights import WeightFile, WeightFolder
 from annotator.core.errors import AnnotatorError
-from annotator.core.paths import shipped, there
+from annotator.core.paths import there
 
 #: First line of the manifests that this module wrote and may delete.
 _OURS = "# A fine-tuned grounder, written by Annotator: `annotator models remove` deletes it."
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 ADAPTER, CHECKPOINTS, LOSSES, PLOT = "adapter", "checkpoints", "losses.csv", "losses.png"
 _TUNED = ", fine-tuned"
 _CONTENT = frozenset({ADAPTER, CHECKPOINTS, LOSSES, PLOT})
@@ -39,15 +35,10 @@ def home(name: str) -> Path:
 
 def check_name(name: str) -> None:
     """Raises AnnotatorError for what is no name of a pack, and for one that is taken."""
-    if not _NAME.match(name):
-        raise AnnotatorError(
-            f"{name[:64]!r} is no name of a pack: use small letters, digits, - and _."
-        )
-    if any(path.stem == name for path in shipped("models").glob("*.toml")):
-        raise AnnotatorError(f"The pack {name} comes with Annotator: choose another name.")
+    own_manifests.check_name(name)
     path = registry.user_models() / f"{name}.toml"
     if there(path):
-        remedy = f", or first: annotator models remove {name}" if _ours(path) else ""
+        remedy = f", or first: annotator models remove {name}" if marked(path, _OURS) else ""
         raise AnnotatorError(f"There is a pack {name} already: choose another name{remedy}.")
     _check_folder(home(name))
 
@@ -62,7 +53,7 @@ def extended(pack: Pack) -> str:
             f"The manifest {pack.path} is not among the packs: move it into "
             f"{registry.user_models()} first."
         )
-    return str(_facts(pack.path)["extends"]) if _ours(pack.path) else base
+    return str(_facts(pack.path)["extends"]) if marked(pack.path, _OURS) else base
 
 
 def write_pack(base: Pack, name: str, adapter: Path, facts: Mapping[str, Any]) -> Path:
@@ -83,15 +74,16 @@ def write_pack(base: Pack, name: str, adapter: Path, facts: Mapping[str, Any]) -
     lines = [
         _OURS,
         "",
-        f"name = {_toml(name)}",
-        f"title = {_toml(base.title.removesuffix(_TUNED) + _TUNED)}",
-        f"description = {_toml(says)}",
-        f"extends = {_toml(below)}",
+        f"name = {toml(name)}",
+        f"title = {toml(base.title.removesuffix(_TUNED) + _TUNED)}",
+        f"description = {toml(says)}",
+        f"extends = {toml(below)}",
         "",
         *_role(spec, adapter),
     ]
     path = registry.user_models() / f"{name}.toml"
-    _write(path, "\n".join(lines) + "\n")
+    text = "\n".join(lines) + "\n"
+    own_manifests.write(path, text, _known(), "the training is kept")
     return path
 
 
@@ -101,11 +93,11 @@ def remove(name: str) -> list[Path]:
     AnnotatorError for any other pack, one that another pack extends, and when something cannot be
     deleted."""
     path, folder = registry.user_models() / f"{name}.toml", home(name)
-    if not _NAME.match(name) or not (there(path) or (folder / CHECKPOINTS).is_dir()):
+    if not NAME.match(name) or not (there(path) or (folder / CHECKPOINTS).is_dir()):
         if name in registry.list_packs():
             raise AnnotatorError(f"The pack {name} comes with Annotator and stays.")
         raise AnnotatorError(f"There is no fine-tuned pack {name[:64]} in {path.parent}.")
-    if there(path) and not _ours(path):
+    if there(path) and not marked(path, _OURS):
         raise AnnotatorError(
             f"The pack {name} was not made by fine-tuning: delete {path} yourself if you want to."
         )
@@ -171,22 +163,17 @@ def _role(spec: RoleSpec, adapter: Path) -> Iterator[str]:
         if spec.file.sha256:
             values["sha256"] = spec.file.sha256
     yield "[roles.grounder]"
-    yield from (f"{key} = {_toml(value)}" for key, value in values.items())
+    yield from (f"{key} = {toml(value)}" for key, value in values.items())
     for table, rows in (("hashes", spec.folder.hashes), ("options", spec.options)):
         if rows:
             yield from ("", f"[roles.grounder.{table}]")
-            yield from (f"{_toml(key)} = {_toml(value)}" for key, value in rows.items())
+            yield from (f"{toml(key)} = {toml(value)}" for key, value in rows.items())
 
 
 def _place(weights: WeightFile | WeightFolder) -> str:
     """Where they are: as it was written, where that is found from the person's folder too."""
     path = weights.locate()
     return weights.name if path == registry.user_models() / weights.name else str(path)
-
-
-def _toml(value: Any) -> str:
-    # Texts, numbers, truth values and lists of these are written in JSON as in TOML.
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _known() -> dict[str, Path]:
@@ -200,32 +187,3 @@ def _known() -> dict[str, Path]:
 
 def _facts(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-def _ours(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8") as file:
-            return file.readline().rstrip("\n") == _OURS
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def _write(path: Path, text: str) -> None:
-    """The file, whole or not at all; read back before it takes its place."""
-    temporary = path.parent / f".{path.stem}-{secrets.token_hex(4)}.part"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        manifest.read(temporary, _known())
-        temporary.replace(path)
-    except OSError as error:
-        raise AnnotatorError(
-            f"The pack manifest {path} could not be written ({error.strerror}): see to the folder "
-            "and its disk, the training is kept."
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -6,6 +6,7 @@ Nothing here imports a model library; an adapter is imported when its role is fi
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from annotator.backends.protocols import (
     Tagger,
     TextEmbedder,
 )
+from annotator.core import program
 from annotator.core.errors import AnnotatorError
 from annotator.core.paths import shipped
 
@@ -32,6 +34,7 @@ __all__ = [
     "describe",
     "list_packs",
     "load_pack",
+    "model_folders",
     "user_models",
     "verify",
 ]
@@ -142,6 +145,19 @@ def user_models() -> Path:
     return user_data_path("annotator", appauthor=False) / "models"
 
 
+def model_folders() -> tuple[Path, ...]:
+    """Where manifests and weights are looked for beside the shipped ones, the first wins: the
+    person's folder, the folder that ANNOTATOR_MODELS names, and ``packs`` beside the packaged
+    executable. They need not exist."""
+    named = os.environ.get("ANNOTATOR_MODELS", "")
+    beside = program.home()
+    return (
+        user_models(),
+        *((Path(named).expanduser(),) if named else ()),
+        *((beside / "packs",) if beside is not None else ()),
+    )
+
+
 def list_packs() -> list[str]:
     """Names of the packs that can be loaded: the starter, the other shipped ones, a person's."""
     return list(_manifests())
@@ -225,7 +241,7 @@ def _place(path: Path) -> tuple[bool, str]:
 
 
 def _manifests() -> dict[str, Path]:
-    folders = [shipped("models"), user_models()]
+    folders = [shipped("models"), *model_folders()]
     found: dict[str, Path] = {}
     for folder in folders:
         for path in sorted(folder.glob("*.toml"), key=_place) if folder.is_dir() else ():

@@ -20,9 +20,9 @@ _hashes: dict[tuple[str, int, int], str] = {}
 @dataclass(frozen=True, slots=True)
 class WeightFile:
     """A file of weights as a manifest names it: inside an installed ``package`` (its import
-    name), or, when ``package`` is None, beside the manifest, below the user's own folder of
-    models, or at an absolute path. ``sha256``: "" where the manifest pins none. ``source``:
-    where a person gets it."""
+    name), or, when ``package`` is None, beside the manifest, below one of
+    ``registry.model_folders``, or at an absolute path. ``sha256``: "" where the manifest pins
+    none. ``source``: where a person gets it."""
 
     file: str
     sha256: str = ""
@@ -45,10 +45,7 @@ class WeightFile:
     def locate(self) -> Path:
         """Where the file is. Raises AnnotatorError when it, or its package, is not there."""
         if self.package is None:
-            from annotator.backends.registry import user_models
-
-            wanted = Path(self.file).expanduser()
-            places = [self.base / wanted, user_models() / wanted]
+            places = _places(self.base, self.file)
         else:
             # find_spec of a top-level name imports nothing.
             spec = importlib.util.find_spec(self.package)
@@ -63,7 +60,7 @@ class WeightFile:
                 return path
         if self.package is None and self.source:
             raise AnnotatorError(
-                f"The weight file {places[-1]} is not there. Get {self.source} and put it there."
+                f"The weight file {places[1]} is not there. Get {self.source} and put it there."
             )
         raise AnnotatorError(
             f"The weight file {places[0]} does not exist: install its pack again, or correct "
@@ -98,7 +95,7 @@ _LARGE = 64 * 2**20
 @dataclass(frozen=True, slots=True)
 class WeightFolder:
     """A model as transformers saves it (config.json and safetensors), in a folder beside the
-    manifest, below the user's own folder of models, or at an absolute path. ``source``: where a
+    manifest, below one of ``registry.model_folders``, or at an absolute path. ``source``: where a
     person gets it. ``hashes``: file -> SHA-256 of those that the manifest pins. ``needs``: the
     file without which it is no such folder."""
 
@@ -123,16 +120,13 @@ class WeightFolder:
     def locate(self) -> Path:
         """Where the folder is. Raises AnnotatorError, saying where it is looked for and where
         to get it, when it is not there or holds no model."""
-        from annotator.backends.registry import user_models
-
-        wanted = Path(self.folder).expanduser()
-        places = [self.base / wanted, user_models() / wanted]
+        places = _places(self.base, self.folder)
         for path in places:
             if (path / self.needs).is_file():
                 return path
         get = f" Get {self.source} and put it there." if self.source else ""
         raise AnnotatorError(
-            f"The model folder {places[-1]} with its {self.needs} and weights is not there.{get}"
+            f"The model folder {places[1]} with its {self.needs} and weights is not there.{get}"
         )
 
     def check(self) -> Path:
@@ -159,6 +153,14 @@ class WeightFolder:
             if one.suffix in _OF_MODEL or (one.suffix == ".bin" and not tensors):
                 total.update(f"{one.name} {sha256(one)}\n".encode())
         return total.hexdigest()
+
+
+def _places(base: Path, name: str) -> list[Path]:
+    """Where ``name`` may be: beside its manifest, in the person's folder, in the others."""
+    from annotator.backends.registry import model_folders
+
+    wanted = Path(name).expanduser()
+    return [base / wanted, *(folder / wanted for folder in model_folders())]
 
 
 def sha256(path: Path) -> str:

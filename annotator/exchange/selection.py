@@ -8,7 +8,6 @@ the rejected thing, nor the regions of a rejected tag, nor anything of a rejecte
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from annotator.core.records import Failure, Image, Region, Synset, Tag, Verdict
 from annotator.project import queries
 from annotator.project.check import missing_images
 from annotator.project.project import Project
+from annotator.project.sqlite import sqlite3
 
 Include = Literal["accepted", "proposed"]
 INCLUDES: tuple[str, ...] = ("accepted", "proposed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +21,7 @@ from annotator.gui.pack_facts import (
 )
 from annotator.gui.session import Session
 from annotator.project import queries
+from annotator.project.sqlite import sqlite3
 
 if TYPE_CHECKING:
     from annotator.gui.propose_popover import ProposePopover

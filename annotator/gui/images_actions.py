@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from annotator.gui.masks_actions import MasksActions
 from annotator.operations import tags as tag_operations
 from annotator.project import queries
 from annotator.project.project import Project
+from annotator.project.sqlite import sqlite3
 
 if TYPE_CHECKING:
     from annotator.gui.images_view import ImagesView

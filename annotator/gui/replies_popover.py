@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from itertools import chain, islice
 from typing import Any
 
@@ -27,6 +26,7 @@ from annotator.gui.overlay import Overlay
 from annotator.gui.panels.row_delegates import Index, RowDelegate, draw_text, sized
 from annotator.gui.session import Session
 from annotator.gui.words import one_line, plain_tip, word_for_word
+from annotator.project.sqlite import sqlite3
 
 #: Replies that are read at a time; each has up to 64,000 characters.
 PAGE = 50

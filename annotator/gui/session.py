@@ -6,7 +6,6 @@ Views never touch the project themselves: ``read`` for facts, ``work`` for files
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from annotator.gui.jobs import Jobs
 from annotator.gui.models import Models
 from annotator.gui.workers import Done, Pool, Task
 from annotator.project.project import Project
+from annotator.project.sqlite import sqlite3
 
 T = TypeVar("T")
 #: (words of a button, id of its command), for a message.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QSettings, QTimer, Signal
@@ -15,6 +14,7 @@ from annotator.gui.images_view import ImagesView
 from annotator.gui.session import Session
 from annotator.gui.words import plural
 from annotator.project import queries
+from annotator.project.sqlite import sqlite3
 
 if TYPE_CHECKING:
     from annotator.gui.item_models.vocabulary_forest import Chip, Forest

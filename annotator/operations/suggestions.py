@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from sqlite3 import Connection
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Verdict
@@ -13,6 +12,7 @@ from annotator.operations.synsets import merge_in, move_in, several
 from annotator.project import decisions
 from annotator.project.decisions import Row, Words
 from annotator.project.project import Project
+from annotator.project.sqlite import Connection
 
 
 def take(project: Project, ids: Sequence[int] | int) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from sqlite3 import Connection
 
 from annotator.core.errors import AnnotatorError, NameTaken
 from annotator.core.records import Verdict
 from annotator.project import decisions
 from annotator.project.decisions import Words, word_key
 from annotator.project.project import Project
+from annotator.project.sqlite import Connection
 
 #: Characters of a name: a sentence fits, a pasted page does not.
 LONGEST_NAME = 200

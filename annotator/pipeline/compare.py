@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -17,6 +16,7 @@ from annotator.pipeline.vocabulary import looks_of
 from annotator.project import queries, queries_pipeline
 from annotator.project.project import Project
 from annotator.project.queries_compare import WordOf
+from annotator.project.sqlite import sqlite3
 
 
 def by_pack(project: Project, top: int | None = None) -> list[dict[str, Any]]:

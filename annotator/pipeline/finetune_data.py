@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from sqlite3 import Connection
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from annotator.pipeline.finetune_options import FinetuneOptions
 from annotator.pipeline.pages import PAGE
 from annotator.project import queries
 from annotator.project.project import Project
+from annotator.project.sqlite import Connection
 
 _COLUMNS = ("file", "caption")
 #: What parts the columns, the first that gives both.

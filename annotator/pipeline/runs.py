@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from sqlite3 import Connection
 from typing import Any
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Run
 from annotator.project import queries, queries_pipeline, store
 from annotator.project.project import Project
+from annotator.project.sqlite import Connection
 
 
 @dataclass(frozen=True, slots=True)

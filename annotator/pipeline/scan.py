@@ -10,7 +10,6 @@ permission or a decoder may have been the reason.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
@@ -26,6 +25,7 @@ from annotator.pipeline.listing import Listed, Listing
 from annotator.pipeline.pages import Pace, drained
 from annotator.project import queries, store
 from annotator.project.project import Project
+from annotator.project.sqlite import sqlite3
 
 #: The first batch is small: a window shows it while the rest is listed.
 FIRST_BATCH = 64

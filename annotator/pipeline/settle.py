@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from sqlite3 import Connection
 
 from annotator.backends.protocols import Floats, TextEmbedder
 from annotator.core import senses
@@ -17,6 +16,7 @@ from annotator.pipeline.rerank import Picker, Picks, by_model
 from annotator.project import queries_meanings, queries_pipeline, store
 from annotator.project.project import Project
 from annotator.project.queries_meanings import LabelState, SynsetKey
+from annotator.project.sqlite import Connection
 from annotator.project.words import word_key
 
 #: Begins the name of who chose, where it was a language model.

@@ -8,7 +8,6 @@ it is.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +32,7 @@ from annotator.project import (
     store,
 )
 from annotator.project.project import Project
+from annotator.project.sqlite import sqlite3
 
 
 def build(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from annotator.core import vocabulary as words
 from annotator.core.wordnet import wordnet
 from annotator.pipeline import meanings
 from annotator.project import queries_meanings, queries_pipeline
+from annotator.project.sqlite import sqlite3
 
 
 @dataclass(frozen=True, slots=True)

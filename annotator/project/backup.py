@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import sqlite3
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from annotator.core.errors import AnnotatorError
 from annotator.core.paths import is_folder
 from annotator.project.project import Project
+from annotator.project.sqlite import sqlite3
 
 
 def backup(project: Project, out: Path | None = None) -> Path:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sqlite3
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from annotator.project.sqlite import sqlite3
 
 _LIMIT = 2 * 1024**3
 #: Encodings of a Refiner are megabytes each: they have room of their own, so that they never drive

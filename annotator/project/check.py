@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from annotator.core.paths import is_folder
 from annotator.core.records import Image, Rle, Usage
 from annotator.project.project import Project
+from annotator.project.sqlite import sqlite3
 
 # A damaged file can have a problem on every row; a person needs the first few and the number.
 _MOST = 5

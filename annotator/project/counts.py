@@ -4,10 +4,10 @@ query and a subtree is a bitwise or."""
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from annotator.project.sqlite import sqlite3
 from annotator.project.words import Words
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from annotator.core.records import Rle, Verdict
 from annotator.project.journal import now
 from annotator.project.queries_suggestions import Decided, Row, fault, rows_of
 from annotator.project.queries_synsets import check_merge, find_root
+from annotator.project.sqlite import sqlite3
 from annotator.project.store_tags import RegionRow, insert_region
 from annotator.project.words import Words, word_key
 

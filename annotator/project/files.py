@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from annotator.core.errors import AnnotatorError, Cancelled
 from annotator.core.paths import is_folder
 from annotator.project.migrations import APPLICATION_ID, latest
+from annotator.project.sqlite import sqlite3
 
 _MAGIC = b"SQLite format 3\x00"
 

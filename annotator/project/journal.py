@@ -12,12 +12,12 @@ machine's one, so that nothing dangles; redo makes it the person's again.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from annotator.core.records import Step
+from annotator.project.sqlite import sqlite3
 
 TABLES = (
     """CREATE TABLE steps (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from annotator.core.errors import AnnotatorError
 from annotator.project import journal
+from annotator.project.sqlite import sqlite3
 
 APPLICATION_ID = 0x416E6E6F  # "Anno", at offset 68 of the file
 

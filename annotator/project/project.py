@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from annotator.core.records import Kind, Step
 from annotator.project import files, journal
 from annotator.project.cache import Cache
 from annotator.project.migrations import migrate
+from annotator.project.sqlite import sqlite3
 
 _BUSY_MS = 5000
 _CLOSE_WAIT_S = 5.0

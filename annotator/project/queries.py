@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,6 +51,7 @@ from annotator.project.queries_tags import (
     tags,
     tags_of,
 )
+from annotator.project.sqlite import sqlite3
 from annotator.project.words import Words
 
 __all__ = [

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-
+from annotator.project.sqlite import sqlite3
 from annotator.project.words import Words
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from annotator.project.sqlite import sqlite3
 
 
 class TokensOf(NamedTuple):

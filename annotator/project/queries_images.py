@@ -10,7 +10,6 @@ synset do not count, and a missing image is nowhere.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Image
 from annotator.project import counts
+from annotator.project.sqlite import sqlite3
 from annotator.project.words import Words
 
 #: Scores of an undecided tag that make its image doubtful, both ends included.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from annotator.core import scoring
 from annotator.core.records import Combine, Ranking
+from annotator.project.sqlite import sqlite3
 
 # A run has done an image while the content is what it was then; before a scan has read it (or
 # read it again) that is not known, and it counts as the same.

@@ -4,10 +4,10 @@ said of each synset stays its own, so that undoing a merge finds it again."""
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from annotator.project.sqlite import sqlite3
 from annotator.project.words import Words, word_key
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Failure, Image, Proposal, Reply, Run, Usage
 from annotator.project.queries_images import IMAGE_COLUMNS, to_image
+from annotator.project.sqlite import sqlite3
 
 RUNS = (
     "SELECT r.id, r.kind, r.pack, r.models, r.params, r.seed, r.started, r.ended, r.status, "

@@ -6,13 +6,13 @@ into now: a pair of words that was turned down stays so, whatever they were merg
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Suggestion, SuggestionKind, Verdict
 from annotator.project.counts import supports
+from annotator.project.sqlite import sqlite3
 from annotator.project.words import Words
 
 #: Kind, source, target.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.records import Evidence, MergePreview, RawWord, Synset, Tag
 from annotator.project.counts import Count, count, shown
 from annotator.project.queries_tags import tags_of
+from annotator.project.sqlite import sqlite3
 from annotator.project.words import Words, word_key
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +12,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.records import Region, Rle, Source, Tag, Verdict
 from annotator.project import counts
 from annotator.project.queries_images import DOUBTFUL, ImageMark, image, listed
+from annotator.project.sqlite import sqlite3
 from annotator.project.words import Words
 
 REJECTED_WORD = "the word was rejected"

@@ -4,7 +4,6 @@ them. Every function takes the connection of ``project.write(...)``; nothing her
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from annotator.core.records import Image, Proposed, Run
 from annotator.project.journal import now
 from annotator.project.queries_images import IMAGE_COLUMNS, to_image
 from annotator.project.queries_runs import RUNS, to_run
+from annotator.project.sqlite import sqlite3
 from annotator.project.store_suggestions import (
     ReplyRow,
     SuggestionRow,

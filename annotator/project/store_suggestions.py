@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from annotator.core.records import SuggestionKind, Usage
 from annotator.project.queries_suggestions import Decided, pair_of
+from annotator.project.sqlite import sqlite3
 from annotator.project.words import Words
 
 #: Characters of a reply that are kept: a list of labels is far shorter, a model that cannot stop

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from annotator.core.records import Rle
+from annotator.project.sqlite import sqlite3
 from annotator.project.words import word_key
 
 

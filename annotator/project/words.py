@@ -6,13 +6,13 @@ A. Here they are cut, always at the same place: a machine's edge before a person
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Source, Verdict
+from annotator.project.sqlite import sqlite3
 
 
 def word_key(text: str) -> str:

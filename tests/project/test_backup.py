@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from annotator.project import queries, store
 from annotator.project.backup import backup
 from annotator.project.check import check
 from annotator.project.project import Project
+from annotator.project.sqlite import sqlite3
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
 from annotator.project.cache import Cache
+from annotator.project.sqlite import sqlite3
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from annotator.core import masks
 from annotator.project import store
 from annotator.project.check import check, missing_images
 from annotator.project.project import Project
+from annotator.project.sqlite import sqlite3
 
 
 @pytest.fixture

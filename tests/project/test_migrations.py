@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
 
 from annotator.core.errors import AnnotatorError
@@ -12,6 +10,7 @@ from annotator.operations import suggestions, synsets
 from annotator.project import journal, migrations, queries, store
 from annotator.project.check import check
 from annotator.project.project import Project
+from annotator.project.sqlite import sqlite3
 
 FORMAT = migrations.latest()
 
@@ -194,9 +193,14 @@ def test_a_project_of_the_second_format_is_all_there(tmp_path, folder) -> None:
     assert dump(path.with_name("old.annot.backup-2")) == before
 
 
-def dump(path) -> list[str]:
+def dump(path) -> dict[str, tuple[str, list[tuple]]]:
+    """Table -> how it was made, and its rows."""
     db = sqlite3.connect(path)
     try:
-        return list(db.iterdump())
+        tables = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {
+            name: (sql, db.execute(f"SELECT * FROM [{name}] ORDER BY 1, 2").fetchall())
+            for name, sql in tables
+        }
     finally:
         db.close()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
 
 from annotator.core.records import Proposed, Rle
 from annotator.operations import synsets, tags
 from annotator.project import queries, store
+from annotator.project.sqlite import sqlite3
 
 
 def said(text: str, probability: float = 0.5, wordnet_id: str | None = None) -> store.Said:

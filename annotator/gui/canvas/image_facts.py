@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from annotator.gui import theme
 from annotator.gui.canvas.layers import Outline, Shape
 from annotator.gui.session import Session
 from annotator.project import queries
+from annotator.project.sqlite import sqlite3
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 
 from annotator.gui.item_models.vocabulary_forest import Forest, grow
 from annotator.gui.session import Session
+from annotator.project.sqlite import sqlite3
 
 #: While a run writes without pause, the tree is read anew at most this often (milliseconds).
 PAUSE_MS = 400

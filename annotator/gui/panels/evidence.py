@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,6 +34,7 @@ from annotator.gui.panels.evidence_tile import EvidenceTile, Thumbs
 from annotator.gui.panels.evidence_widgets import Flow, PathLine, chip
 from annotator.gui.session import Session
 from annotator.gui.words import plural
+from annotator.project.sqlite import sqlite3
 
 #: Raw words and lemmas listed at most; the rest is counted.
 MOST_WORDS = 14

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from PySide6.QtCore import (
@@ -30,6 +29,7 @@ from annotator.gui import theme
 from annotator.gui.key_button import KeyButton
 from annotator.gui.panels import synset_tree_rows as rows
 from annotator.gui.session import Session
+from annotator.project.sqlite import sqlite3
 
 #: How many steps are listed.
 SHOWN = 100

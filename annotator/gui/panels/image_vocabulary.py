@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from annotator.gui.panels.thumbnail_delegate import paint_thumb
 from annotator.gui.panels.thumbnail_store import ThumbnailStore
 from annotator.gui.words import plain_tip
 from annotator.project import queries
+from annotator.project.sqlite import sqlite3
 
 _ROW = 26
 _INDENT = 18

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, QTimer
@@ -12,6 +11,7 @@ from annotator.gui.panels.image_vocabulary import Branch, EvidenceStrip, branche
 from annotator.gui.panels.tags import TagsPanel
 from annotator.gui.session import Session
 from annotator.project import queries
+from annotator.project.sqlite import sqlite3
 
 #: Counts over the folder are read again at most so often while facts change, in milliseconds.
 _REST = 500

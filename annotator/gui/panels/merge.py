@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 
 import shiboken6
@@ -17,6 +16,7 @@ from annotator.gui.panels.merge_preview import MergeCard, Mode, Plan, as_html, t
 from annotator.gui.panels.merge_target import Target, TargetChooser
 from annotator.gui.session import Session
 from annotator.gui.words import plural
+from annotator.project.sqlite import sqlite3
 
 _HINT = (
     "Two names for one thing? Select a synset and press <b>M</b>, or drag it onto another: "

@@ -3,7 +3,6 @@ one by one or many at once; nothing is taken by itself."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from annotator.gui.panels.evidence_widgets import Flow
 from annotator.gui.panels.suggestion_many import TakeMany
 from annotator.gui.panels.suggestion_rows import SuggestionList
 from annotator.gui.session import Session
+from annotator.project.sqlite import sqlite3
 
 #: The name of the job that makes suggestions.
 JOB = "group"

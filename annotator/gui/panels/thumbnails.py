@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
@@ -19,6 +18,7 @@ from annotator.gui.panels.thumbnail_store import ThumbnailStore
 from annotator.gui.session import Session
 from annotator.project import queries
 from annotator.project.queries import ImageMark
+from annotator.project.sqlite import sqlite3
 
 #: Milliseconds of rest before the filter is asked, and before a running scan is followed.
 _TYPING, _FOLLOWING = 150, 400

@@ -22,6 +22,10 @@ def ground(words: Namespace, out: Output) -> int:
     """One word on every image, the words of a text on one image, or every tag of every image."""
     from annotator.backends.registry import load_pack
 
+    if words.image is not None and words.text is None:
+        raise AnnotatorError("--image goes with --text: give the text to look for in the image.")
+    if words.image is not None and words.limit is not None:
+        raise AnnotatorError("--limit is for many images: leave it out beside --image.")
     pack = load_pack(words.pack)
     with opened(words.project) as project:
         require_images(project)
@@ -53,8 +57,6 @@ def _text(words: Namespace, out: Output, project: Project, pack: Pack) -> int:
     from annotator.pipeline.text_maps import text_map
     from annotator.project import queries
 
-    if words.text is None:
-        raise AnnotatorError("--image goes with --text: give the text to look for in the image.")
     with project.read() as db:
         image = queries.find_image(db, words.image)
     found = text_map(project, image, words.text, pack.grounder())

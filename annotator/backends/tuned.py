@@ -147,14 +147,15 @@ def _role(spec: RoleSpec, adapter: Path) -> Iterator[str]:
     home = registry.user_models()
     assert spec.folder is not None
     inside = adapter.is_relative_to(home)
-    extra = sum(one.stat().st_size for one in adapter.iterdir())
+    # One that was fine-tuned before has its own LoRA counted in; this one takes its place.
+    before = _size(spec.adapter.locate()) if spec.adapter is not None else 0
     values: dict[str, Any] = {
         "kind": spec.kind,
         "model": spec.model,
         "folder": _place(spec.folder),
         "adapter": adapter.relative_to(home).as_posix() if inside else str(adapter),
         "licence": spec.licence,
-        "size_bytes": spec.size_bytes + extra,
+        "size_bytes": spec.size_bytes - before + _size(adapter),
         "memory_mb": spec.memory_mb,
         "source": spec.source,
     }
@@ -168,6 +169,10 @@ def _role(spec: RoleSpec, adapter: Path) -> Iterator[str]:
         if rows:
             yield from ("", f"[roles.grounder.{table}]")
             yield from (f"{toml(key)} = {toml(value)}" for key, value in rows.items())
+
+
+def _size(folder: Path) -> int:
+    return sum(one.stat().st_size for one in folder.iterdir())
 
 
 def _place(weights: WeightFile | WeightFolder) -> str:

@@ -84,6 +84,7 @@ def test_what_does_not_go_together_is_said(run: Any, project: Path, models: Path
     for words, said in (
         (["--image", "cat.jpg"], "--image goes with --text"),
         (["--synset", "cat", "--image", "cat.jpg"], "--image goes with --text"),
+        (["--text", "cat", "--image", "cat.jpg", "--limit", "1"], "--limit is for many images"),
         (["--synset", "cat", "--select", "gap"], "for all tags at once"),
         (["--candidates", "tags", "--text", "cat"], "for all tags at once"),
         (["--least", "0.3"], "--least goes with --select fixed"),

@@ -605,6 +605,11 @@ def test_only_what_was_made_here_is_removed(
     finish(finetune(project, load_pack("mine"), chosen(captions, name="more"), Built()))
     more = tomllib.loads((home / "more.toml").read_text())
     assert (more["extends"], more["title"]) == ("tiny", "Tiny CLIP, fine-tuned")
+    # The LoRA of the first is not in it, so its bytes do not count.
+    bytes_ = sum(one.stat().st_size for one in (home / "more" / "adapter").iterdir())
+    assert load_pack("more").specs["grounder"].size_bytes == (
+        base.specs["grounder"].size_bytes + bytes_
+    )
     before = {one for one in home.rglob("*") if "tiny" in one.name}
     for name, says in (
         ("tiny", "not made by fine-tuning"),

@@ -35,6 +35,11 @@ COMMANDS = frozenset(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status of the program: 0, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
+    if getattr(sys, "frozen", False):
+        # A library that starts processes starts this very program again: it must not open a window.
+        from multiprocessing import freeze_support
+
+        freeze_support()
     words = list(sys.argv[1:] if argv is None else argv)
     if not words:
         return open_window(None)

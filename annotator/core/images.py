@@ -1,6 +1,6 @@
 """The one decoder: display, models and export all see the same pixels.
 
-Pillow reads the allow-listed formats; HEIC needs pillow-heif. EXIF orientation is applied, the
+Pillow reads the allow-listed formats; HEIC needs pi-heif. EXIF orientation is applied, the
 first frame or page is taken, alpha is laid over white, deeper samples are scaled to 8 bits.
 Colour profiles are not applied: values are taken as sRGB. Pillow is loaded at the first call, so
 that importing this module costs nothing.
@@ -41,7 +41,7 @@ MAX_PIXELS = 300_000_000
 
 # What Pillow calls a format -> what a person calls it.
 _COMMON_NAME = {"MPO": "JPEG", "DIB": "BMP", "HEIF": "HEIC"}
-# Pillow and pillow-heif turn these themselves and report the size after turning.
+# Pillow and pi-heif turn these themselves and report the size after turning.
 _TURNED_BY_DECODER = frozenset({"TIFF", "HEIF"})
 _ORIENTATION_TAG = 0x0112
 
@@ -182,11 +182,11 @@ def _prepare() -> None:
         for plugin in plugins:
             logging.getLogger(plugin.__name__).addHandler(logging.NullHandler())
         try:
-            import pillow_heif
+            import pi_heif
         except ImportError:
             heif = False
         else:
-            pillow_heif.register_heif_opener(thumbnails=False)
+            pi_heif.register_heif_opener(thumbnails=False)
             heif = True
         _quiet_libtiff()
         Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -291,7 +291,7 @@ def _unidentified(path: Path) -> str:
     brand = head[8:12] if head[4:8] == b"ftyp" else b""
     if brand in {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
         if not _decoders["HEIF"]:
-            return "HEIC images need the package pillow-heif; install it and scan again"
+            return "HEIC images need the package pi-heif; install it and scan again"
     elif brand in {b"avif", b"avis"} and not _decoders["AVIF"]:
         return "this installation of Pillow cannot read AVIF images"
     known = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from annotator.gui import icons, theme
+from annotator.gui.desktop import FileOpener
 from annotator.gui.main_window import MainWindow
 
 #: How soon a Ctrl-C in the terminal is noticed.
@@ -28,10 +30,18 @@ def run(path: Path | None) -> int:
     application = make_application()
     window = MainWindow()
     _catch(window)
+    application.installEventFilter(FileOpener(window))
     window.show()
     if path is not None:
         window.open_path(path)
-    return application.exec()
+    status = application.exec()
+    if window.left_working:
+        # Decisions are on disk and the project is closed: only what a model was computing is
+        # dropped. Python would wait for it, and tear down what it works with.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 def _catch(window: MainWindow) -> None:

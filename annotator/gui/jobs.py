@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Failure, Progress
 from annotator.gui.faults import in_words
+from annotator.gui.workers import join
 
 #: Makes the generator, on the job's own thread, so that it may load models first.
 Factory = Callable[[], Iterator[Progress]]
@@ -27,10 +28,13 @@ class Job(QObject):
 
     _told = Signal(str, object)
 
-    def __init__(self, name: str, title: str, factory: Factory, parent: QObject) -> None:
+    def __init__(
+        self, name: str, title: str, factory: Factory, parent: QObject, droppable: bool = False
+    ) -> None:
         super().__init__(parent)
         self.name = name
         self.title = title
+        self.droppable = droppable
         self.last: Progress | None = None
         self.failures: list[Failure] = []
         self.running = True
@@ -51,9 +55,11 @@ class Job(QObject):
         self.cancelling = True
         self._stop.set()
 
-    def wait(self) -> None:
-        """Block until its thread has ended; for closing, never on the UI thread while it shows."""
-        self._thread.join()
+    def wait(self, until: float | None = None) -> bool:
+        """Block until its thread has ended; for closing, never on the UI thread while it shows.
+        One that is droppable is waited for ``until`` then on the monotonic clock. Whether it has
+        ended."""
+        return join(self._thread, until if self.droppable else None)
 
     @property
     def rate(self) -> float | None:
@@ -127,18 +133,21 @@ class Jobs(QObject):
         self._jobs: dict[str, Job] = {}
         self._closed = False
 
-    def start(self, name: str, factory: Factory, title: str = "") -> Job:
+    def start(
+        self, name: str, factory: Factory, title: str = "", *, droppable: bool = False
+    ) -> Job:
         """Start a job. If one of that name is running, that one is returned instead.
 
-        ``title`` is what the status line says, e.g. "Proposing tags". Raises AnnotatorError once
-        the window is closing.
+        ``title`` is what the status line says, e.g. "Proposing tags". ``droppable``: between two
+        of its steps everything is as it should be on disk, so that the program may end then.
+        Raises AnnotatorError once the window is closing.
         """
         if self._closed:
             raise AnnotatorError("The project is being closed; open it again to go on.")
         running = self._jobs.get(name)
         if running is not None:
             return running
-        job = Job(name, title or name.capitalize(), factory, self)
+        job = Job(name, title or name.capitalize(), factory, self, droppable)
         self._jobs[name] = job
         job.ended.connect(self._sweep)
         self.started.emit(job)
@@ -152,14 +161,15 @@ class Jobs(QObject):
     def get(self, name: str) -> Job | None:
         return self._jobs.get(name)
 
-    def close(self) -> None:
-        """Cancel all and wait for their threads. What they had finished is kept."""
+    def close(self, until: float | None = None) -> bool:
+        """Cancel all and wait for their threads, see ``Job.wait``. What they had finished is
+        kept. Whether all have ended."""
         self._closed = True
         jobs = self.running
         for job in jobs:
             job.cancel()
-        for job in jobs:
-            job.wait()
+        ended = [job.wait(until) for job in jobs]
+        return all(ended)
 
     def _sweep(self) -> None:
         # A closure over the job would keep it and us alive until one of us is half deleted.

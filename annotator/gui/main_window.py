@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 )
 
 from annotator.core.errors import AnnotatorError
-from annotator.gui import opening, recent, steps, theme
+from annotator.gui import desktop, opening, recent, steps, theme
 from annotator.gui.commands import Commands
 from annotator.gui.faults import in_words
 from annotator.gui.jobs import Jobs
@@ -40,9 +40,14 @@ from annotator.gui.top_bar import TopBar
 from annotator.gui.workspace import Workspace
 
 if TYPE_CHECKING:
+    from annotator.gui.about_sheet import AboutSheet
     from annotator.gui.palette import Palette
     from annotator.gui.shortcuts_sheet import ShortcutsSheet
     from annotator.project.project import Project
+
+
+#: How long a model that works is waited for when the program ends, in seconds.
+_PATIENCE_S = 1.0
 
 
 class MainWindow(QMainWindow):
@@ -63,10 +68,12 @@ class MainWindow(QMainWindow):
         self.session: Session | None = None
         self.workspace: Workspace | None = None
         self._next: Path | None = None
-        self._opening = False
+        self._opening: Path | None = None
         self._ending = False
         self._quitting = False
         self._gone = False
+        #: A model was still working when the program was to end, and nobody waited for it.
+        self.left_working = False
         self.setWindowTitle("Annotator")
         self.resize(1440, 900)
         self.setAcceptDrops(True)
@@ -101,6 +108,7 @@ class MainWindow(QMainWindow):
         self.start.folder_wanted.connect(self.ask_folder)
         self.start.project_wanted.connect(self.ask_project)
         self.start.demo_wanted.connect(self.run_demo)
+        self.start.about_wanted.connect(lambda: self.commands.run("about"))
         self.start.recent_wanted.connect(lambda path: self.open_path(Path(path)))
         self.start.forget_wanted.connect(self._forget)
         self._opened.connect(self._show_project)
@@ -124,21 +132,27 @@ class MainWindow(QMainWindow):
 
         return ShortcutsSheet(self.commands, self)
 
+    @cached_property
+    def about(self) -> AboutSheet:
+        from annotator.gui.about_sheet import AboutSheet
+
+        return AboutSheet(self)
+
     # --- opening and closing projects
 
     def open_path(self, path: Path) -> None:
         """Open a project file, or the project of a folder of photos; made if there is none yet.
 
-        Returns at once. An open project is closed first. What cannot be opened is said in the
-        message bar.
+        Returns at once. An open project is closed first, and one that is being opened is waited
+        for; the one that is open stays. What cannot be opened is said in the message bar.
         """
-        if self._opening:
+        if self.session is not None and not self._ending and path == self.session.project.path:
             return
-        if self._ending or self.session is not None:
-            self._next = path
+        if self._opening is not None or self._ending or self.session is not None:
+            self._next = path if path != self._opening else None
             self.close_project()
             return
-        self._opening = True
+        self._opening = path
         self.messages.hide()
         self.wait.setText(f"Opening {path.name or path}…")
         self.stack.setCurrentWidget(self.wait)
@@ -148,6 +162,13 @@ class MainWindow(QMainWindow):
         """Back to the start page."""
         if self.session is not None and not self._ending:
             self._end_session()
+
+    def come_forward(self) -> None:
+        """In front of the windows of other programs, where the desktop allows it."""
+        if self.isMinimized():
+            self.showNormal()
+        self.raise_()
+        self.activateWindow()
 
     def show_start(self) -> None:
         self.setWindowTitle("Annotator")
@@ -176,7 +197,7 @@ class MainWindow(QMainWindow):
 
     def _show_project(self, opened: tuple[Project, bool]) -> None:
         project, new = opened
-        self._opening = False
+        self._opening = None
         if self._quitting:
             project.close()
             self.close()
@@ -210,6 +231,8 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(self.workspace)
         self.workspace.images.setFocus()
         self.project_opened.emit(session)
+        if self._next is not None:  # another one was asked for meanwhile
+            self.close_project()
 
     def _offer(self, level: str, text: str, offers: Offers) -> None:
         """A message with buttons that run commands."""
@@ -217,12 +240,13 @@ class MainWindow(QMainWindow):
         self.messages.show_message(level, text, deeds)
 
     def _show_refusal(self, why: str) -> None:
-        self._opening = False
+        self._opening = None
         if self._quitting:
             self.close()
             return
         self.show_start()
         self.messages.show_message("error", why)
+        self._open_next()
 
     def _end_session(self) -> None:
         session = self.session
@@ -233,11 +257,12 @@ class MainWindow(QMainWindow):
         self.wait.setText("Saving…")
         self.stack.setCurrentWidget(self.wait)
         session.stop()
-        threading.Thread(target=self._finish, args=(session,), name="closing").start()
+        args = (session, _PATIENCE_S if self._quitting else None)
+        threading.Thread(target=self._finish, args=args, name="closing").start()
 
-    def _finish(self, session: Session) -> None:
+    def _finish(self, session: Session, patience: float | None) -> None:
         try:
-            session.finish()
+            self.left_working = not session.finish(patience)
         finally:
             self._ended.emit()
 
@@ -249,7 +274,7 @@ class MainWindow(QMainWindow):
             workspace.dismiss()
             self.stack.removeWidget(workspace)
             workspace.deleteLater()
-        if session is not None:
+        if session is not None and not self.left_working:
             session.deleteLater()
         self.commands.drop_others(self._own_commands)
         self.project_closed.emit()
@@ -257,6 +282,9 @@ class MainWindow(QMainWindow):
             self.close()
             return
         self.show_start()
+        self._open_next()
+
+    def _open_next(self) -> None:
         path, self._next = self._next, None
         if path is not None:
             self.open_path(path)
@@ -333,11 +361,11 @@ class MainWindow(QMainWindow):
     # --- events
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _dropped(event) is not None:
+        if desktop.dropped(event) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        path = _dropped(event)
+        path = desktop.dropped(event)
         if path is not None:
             event.acceptProposedAction()
             self.open_path(path)
@@ -350,7 +378,7 @@ class MainWindow(QMainWindow):
         if self._gone:
             event.accept()
             return
-        if self.session is None and not self._ending and not self._opening:
+        if self.session is None and not self._ending and self._opening is None:
             self._gone = True
             self.hide()
             self.own_jobs.close()
@@ -365,12 +393,3 @@ class MainWindow(QMainWindow):
         self.hide()
         QGuiApplication.setQuitOnLastWindowClosed(False)
         self.close_project()
-
-
-def _dropped(event: QDropEvent) -> Path | None:
-    """The folder or project that is dragged, if it is one."""
-    urls = event.mimeData().urls()
-    if len(urls) != 1 or not urls[0].isLocalFile():
-        return None
-    path = Path(urls[0].toLocalFile())
-    return path if path.suffix == opening.SUFFIX or path.is_dir() else None

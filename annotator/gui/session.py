@@ -218,15 +218,20 @@ class Session(QObject):
             self._later.stop()
             self._unsubscribe()
 
-    def finish(self) -> None:
-        """After ``stop``, on any thread: end jobs, carry out every decision that was asked for,
-        and close the project. May take as long as the step at hand."""
+    def finish(self, patience: float | None = None) -> bool:
+        """After ``stop``, on any thread: carry out every decision that was asked for, end jobs,
+        and close the project. May take as long as the step at hand.
+
+        ``patience``: models that compute for longer, in seconds, are left to it. What they would
+        say is lost, as the project is closed before; what was written is whole. False when one
+        was left: then the program has to end.
+        """
         self._decisions.close(finish=True)
-        self.jobs.close()
-        self._workers.close(finish=False)
-        self._spare.close(finish=False)
-        self._readers.close(finish=False)
+        until = None if patience is None else time.monotonic() + patience
+        ended = [self.jobs.close(until)]
+        ended += [pool.close(finish=False, until=until) for pool in self._pools]
         self.project.close()
+        return all(ended)
 
     def close(self) -> None:
         """``stop`` and ``finish`` in one, for callers that may block."""

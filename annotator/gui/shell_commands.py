@@ -127,4 +127,5 @@ def register(commands: Commands, window: MainWindow) -> None:
     add("fullscreen", "Full screen", "F11", full_screen, group=look)
     add("palette", "Search actions", "Ctrl+K", lambda: window.palette_.open(), group=help_)
     add("shortcuts", "Show all keys", "?", lambda: window.sheet.open(), group=help_)
+    add("about", "About Annotator", (), lambda: window.about.open(), group=help_)
     add("quit", "Quit", "Ctrl+Q", window.close, group=project)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from annotator.gui.commands import Command, Commands, shown
 from annotator.gui.overlay import Overlay
@@ -54,7 +62,13 @@ class ShortcutsSheet(Overlay):
         column.setSpacing(12)
         column.addWidget(title)
         column.addWidget(self._area, 1)
-        column.addWidget(hint)
+        self.about = QPushButton("About Annotator", self)
+        self.about.setObjectName("inline")
+        self.about.clicked.connect(lambda: commands.run("about"))
+        foot = QHBoxLayout()
+        foot.addWidget(hint, 1)
+        foot.addWidget(self.about)
+        column.addLayout(foot)
 
     def open(self) -> None:
         page = QWidget()

@@ -36,6 +36,7 @@ class StartPage(QWidget):
     demo_wanted = Signal()
     recent_wanted = Signal(str)
     forget_wanted = Signal(str)
+    about_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -95,6 +96,10 @@ class StartPage(QWidget):
         private.setObjectName("hint")
         private.setAlignment(Qt.AlignmentFlag.AlignHCenter)
 
+        self.about = QPushButton("About Annotator", self)
+        self.about.setObjectName("inline")
+        self.about.clicked.connect(self.about_wanted)
+
         inner = QWidget(self)
         inner.setMaximumWidth(_WIDTH)
         column = QVBoxLayout(inner)
@@ -111,6 +116,7 @@ class StartPage(QWidget):
         column.addWidget(area, 100)
         column.addStretch(3)
         column.addWidget(private)
+        column.addWidget(self.about, 0, Qt.AlignmentFlag.AlignHCenter)
         row = QHBoxLayout(self)
         row.addStretch(1)
         row.addWidget(inner, 1000)

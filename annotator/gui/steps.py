@@ -54,7 +54,7 @@ def propose(session: Session, pack: str, options: Mapping[str, Any]) -> Job | No
         session.models.use(pack)
         yield from pipeline(session.project, session.models.pack(), ProposeOptions(**options))
 
-    return _start(session, "propose", "Proposing tags", run, _proposed)
+    return _start(session, "propose", "Proposing tags", run, _proposed, droppable=True)
 
 
 def group(session: Session) -> Job | None:
@@ -66,7 +66,7 @@ def group(session: Session) -> Job | None:
 
         yield from pipeline(session.project, session.models.pack(), GroupOptions())
 
-    return _start(session, "group", "Looking for groups of words", run, _grouped)
+    return _start(session, "group", "Looking for groups of words", run, _grouped, droppable=True)
 
 
 def support(session: Session) -> Job | None:
@@ -78,7 +78,9 @@ def support(session: Session) -> Job | None:
         yield from pipeline(session.project, session.models.pack())
         session.models.grounder()  # built by now: what it has to say of itself is told at the end
 
-    return _start(session, "support", "Looking for the tags in the pixels", run, _supported)
+    return _start(
+        session, "support", "Looking for the tags in the pixels", run, _supported, droppable=True
+    )
 
 
 def segment(
@@ -97,7 +99,7 @@ def segment(
             session.models.refiner()  # built by now, as the grounder
         session.models.grounder()
 
-    return _start(session, "segment", "Drawing masks", run, _segmented)
+    return _start(session, "segment", "Drawing masks", run, _segmented, droppable=True)
 
 
 def export(session: Session, what: Export) -> Job | None:
@@ -187,12 +189,14 @@ def _start(
     title: str,
     run: Factory,
     done: str | Callable[[Result], Said],
+    *,
+    droppable: bool = False,
 ) -> Job | None:
     """The job, which tells the message bar how it ended; None when one like it is under way."""
     if session.jobs.get(name) is not None:
         session.message.emit("info", f"{title} is under way already; see the line at the bottom.")
         return None
-    job = session.jobs.start(name, run, title)
+    job = session.jobs.start(name, run, title, droppable=droppable)
     _report(session, job, done)
     return job
 

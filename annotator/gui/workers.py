@@ -78,15 +78,16 @@ class Pool(QObject):
             heapq.heappush(self._heap, (-priority, self._sign * number, number, task))
             self._wake.notify()
 
-    def close(self, *, finish: bool) -> None:
-        """End the threads. ``finish``: do what is queued first; else drop it."""
+    def close(self, *, finish: bool, until: float | None = None) -> bool:
+        """End the threads. ``finish``: do what is queued first; else drop it. ``until``: wait no
+        longer than to this moment of the monotonic clock. Whether all have ended."""
         with self._wake:
             self._closing = True
             if not finish:
                 self._heap.clear()
             self._wake.notify_all()
-        for thread in self._threads:
-            thread.join()
+        ended = [join(thread, until) for thread in self._threads]
+        return all(ended)
 
     def _work(self) -> None:
         while True:
@@ -125,6 +126,12 @@ class Pool(QObject):
         finally:
             if self._pending == 0:
                 self.idle.emit()
+
+
+def join(thread: threading.Thread, until: float | None) -> bool:
+    """Wait for its end, at most ``until`` then on the monotonic clock. Whether it has ended."""
+    thread.join(None if until is None else max(0.0, until - time.monotonic()))
+    return not thread.is_alive()
 
 
 def alive(callback: Done) -> bool:

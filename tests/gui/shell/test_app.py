@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from annotator.project.project import Project
+
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -33,6 +35,58 @@ print(found)
 """
 
 
+LIGHT = """
+import sys
+from pathlib import Path
+from annotator.gui import app
+from annotator.gui.main_window import MainWindow
+
+HEAVY = "torch torchvision transformers numpy cv2 sklearn matplotlib openai httpx peft"
+
+class Looking(MainWindow):
+    def __init__(self):
+        super().__init__()
+        self.first_image_painted.connect(self.look)
+
+    def look(self):
+        print("painted with", sorted(set(HEAVY.split()) & set(sys.modules)), flush=True)
+        self.close()
+
+app.MainWindow = Looking
+from annotator.__main__ import main
+sys.exit(main([sys.argv[1]]))
+"""
+
+BUSY = """
+import sys, threading
+from pathlib import Path
+from annotator.core.records import Progress
+from annotator.gui import app, main_window, steps
+from annotator.operations import synsets
+
+def model():
+    print("computing", flush=True)
+    threading.Event().wait()  # as a model that takes minutes: it hears of nothing
+    yield Progress("segment", 1, 1)
+
+class Leaving(main_window.MainWindow):
+    def __init__(self):
+        super().__init__()
+        self.project_opened.connect(self.leave)
+
+    def leave(self, session):
+        steps._start(session, "segment", "Drawing masks", model, "", droppable=True)
+        session.work(lambda: threading.Event().wait(), print)
+        for i in range(20):
+            session.act(synsets.add, f"word {i}")
+        self.close()
+
+main_window._PATIENCE_S = 0.1
+app.MainWindow = Leaving
+sys.exit(app.run(Path(sys.argv[1])))
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to send")
 def test_told_to_end_it_closes_in_order(photos: Path) -> None:
     program = subprocess.Popen(
@@ -51,6 +105,47 @@ def test_told_to_end_it_closes_in_order(photos: Path) -> None:
     assert "Traceback" not in said
     assert (photos.parent / "photos.annot").exists()
     assert not list(photos.parent.glob("photos.annot-*al"))
+
+
+@pytest.mark.parametrize("name", ["photos", "my photos – Übung №1 写真"])
+def test_the_first_image_is_on_screen_before_any_model_library(photos: Path, name: str) -> None:
+    """By the project's file, with spaces and letters of others in its path."""
+    folder = photos.rename(photos.parent / name)
+    place = folder.parent / f"{name}.annot"
+    Project.create(place, folder).close()
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT, place],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        timeout=60,
+    )
+    assert done.stdout == "painted with []\n"
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+def test_a_model_that_computes_keeps_no_program_alive_and_no_decision_is_lost(
+    photos: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY, photos],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        timeout=60,
+    )
+    assert (done.stdout, done.returncode) == ("computing\n", 0)
+    assert "Traceback" not in done.stderr
+    place = photos.parent / "photos.annot"
+    left = {path.name for path in photos.parent.glob("photos.annot*")}
+    assert left <= {"photos.annot", "photos.annot-cache"}
+    # Bytes 18 and 19 of an SQLite file are 2 while a write-ahead log belongs to it.
+    assert place.read_bytes()[18:20] == b"\x01\x01"
+    with Project.open(place) as project, project.read() as db:
+        names = [name for (name,) in db.execute("SELECT name FROM synsets ORDER BY id")]
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert names == [f"word {i}" for i in range(20)]
 
 
 def test_nothing_heavy_is_imported_on_the_way_to_the_window() -> None:

@@ -129,6 +129,28 @@ def test_closing_ends_a_running_job(qtbot: QtBot) -> None:
         jobs.close()
 
 
+def test_only_a_job_that_may_be_dropped_is_left_behind(qtbot: QtBot) -> None:
+    jobs, go_on = Jobs(), threading.Event()
+
+    def stuck() -> Iterator[Progress]:
+        go_on.wait()
+        yield Progress("test", 1, 1)
+
+    def writing() -> Iterator[Progress]:
+        try:
+            yield Progress("test", 1, 1)
+        finally:
+            written.append(True)
+
+    written: list[bool] = []
+    model = jobs.start("model", stuck, droppable=True)
+    jobs.start("export", writing)
+    assert not jobs.close(until=0.0)  # a moment long past
+    assert written == [True]  # whatever it takes
+    with qtbot.waitSignal(model.cancelled):
+        go_on.set()
+
+
 def test_rate_and_time_left_count_the_step_at_hand(
     qtbot: QtBot, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from annotator.backends import downloads_source
+from annotator.backends.downloads_source import Source
 from annotator.backends.weights import WeightFile, WeightFolder
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import STRATEGIES, Strategy
@@ -49,6 +51,7 @@ _OPTIONAL = {
     "source": str,
     "prompts": list,
     "options": dict,
+    "downloads": list,
 }
 
 
@@ -68,7 +71,7 @@ class RoleSpec:
     """What a manifest says of one role. ``file`` is None for a role without a weight file;
     ``folder`` is a model as transformers saves it, None for another; ``adapter`` a LoRA as peft
     saves it, trained on top of that. ``options``: settings of what runs the model, ``prompts``:
-    of a tagger that talks, the default one first."""
+    of a tagger that talks, the default one first; ``downloads``: where its weights are had."""
 
     role: str
     kind: str
@@ -82,6 +85,7 @@ class RoleSpec:
     adapter: WeightFolder | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     prompts: tuple[Prompt, ...] = ()
+    downloads: tuple[Source, ...] = ()
 
     @property
     def weights(self) -> tuple[WeightFile | WeightFolder, ...]:
@@ -205,8 +209,12 @@ def _role(path: Path, role: str, facts: Any) -> RoleSpec:
         adapter = WeightFolder(facts["adapter"], path.parent, source, needs="adapter_config.json")
     try:
         prompts = tuple(_prompt(one) for one in facts.get("prompts", ()))
+        places = (facts.get("file", ""), facts.get("folder", ""))
+        downloads = tuple(downloads_source.read(one, *places) for one in facts.get("downloads", ()))
     except ValueError as error:
         raise fault(str(error)) from None
+    if downloads and ("package" in facts or not (file or folder)):
+        raise fault("downloads are of a file or folder that no package has")
     if facts["kind"] in TALKING and not prompts:
         raise fault("a tagger that talks needs [[prompts]]")
     return RoleSpec(
@@ -222,6 +230,7 @@ def _role(path: Path, role: str, facts: Any) -> RoleSpec:
         adapter=adapter,
         options=facts.get("options", {}),
         prompts=prompts,
+        downloads=downloads,
     )
 
 

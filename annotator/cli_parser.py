@@ -263,6 +263,7 @@ def _add_house(commands: Commands) -> None:
         "It is asked for without being shown, or read from stdin.",
     )
     key.add_argument("name", metavar="NAME", type=a_text, help="as in --key keyring:NAME")
+    _add_self_test(commands)
     add_project(commands.add("check", "look for damage in a project", "check my.annot"))
     backup = add_project(
         commands.add(
@@ -272,3 +273,25 @@ def _add_house(commands: Commands) -> None:
     backup.add_argument(
         "out", metavar="OUT", nargs="?", type=a_path, help="(default: beside it, with the date)"
     )
+
+
+def _add_self_test(commands: Commands) -> None:
+    test = commands.add(
+        "self-test",
+        "try everything on photos that come with the program",
+        "self-test --json",
+        "Says of each part whether it is ok or what is WRONG, in about a minute. Needs no network, "
+        "and leaves your projects and settings alone.",
+    )
+    test.add_argument(
+        "--keep", metavar="DIR", type=a_path, help="work in this new folder, and leave it there"
+    )
+    test.add_argument(
+        "--window", dest="window_too", action="store_true", help="open the window too"
+    )
+    test.add_argument(
+        "--screenshot", metavar="FILE", type=a_path, help="where its picture goes (PNG)"
+    )
+    # What the processes do that the self-test starts, and kills.
+    for name, count in (("--propose", None), ("--decide", 2), ("--show", None)):
+        test.add_argument(name, type=a_path, nargs=count, help=argparse.SUPPRESS)

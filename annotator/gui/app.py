@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -22,15 +23,18 @@ from annotator.gui.main_window import MainWindow
 _SIGNAL_MS = 400
 
 
-def run(path: Path | None) -> int:
+def run(path: Path | None, made: Callable[[MainWindow], object] | None = None) -> int:
     """Open the window on a project, a folder of photos, or the start page; block until it closes.
 
-    Returns the exit status. The window is on screen before the project is opened.
+    Returns the exit status. The window is on screen before the project is opened. ``made`` is told
+    of the window before it is shown.
     """
     application = make_application()
     window = MainWindow()
     _catch(window)
     application.installEventFilter(FileOpener(window))
+    if made is not None:
+        made(window)
     window.show()
     if path is not None:
         window.open_path(path)

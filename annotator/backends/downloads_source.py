@@ -44,8 +44,12 @@ class Source:
     sizes: Mapping[str, int] = field(default_factory=dict)
 
     def matches(self, name: str) -> bool:
-        """Whether a file at the top of the repository is wanted; files in its folders never are."""
-        return "/" not in name and any(fnmatchcase(name, pattern) for pattern in self.include)
+        """Whether a file of the repository is wanted; a pattern never reaches into a folder that
+        it does not name."""
+        return any(
+            name.count("/") == pattern.count("/") and fnmatchcase(name, pattern)
+            for pattern in self.include
+        )
 
 
 def is_safe(name: str) -> bool:

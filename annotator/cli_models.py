@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from typing import Any
 
+from annotator import cli_models_download
 from annotator.cli_output import Output, table
 from annotator.core.errors import AnnotatorError
 
@@ -129,4 +130,5 @@ COMMANDS = {
     "models server": models_server,
     "models remove": models_remove,
     "models key": models_key,
+    **cli_models_download.COMMANDS,
 }

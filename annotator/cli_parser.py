@@ -19,6 +19,7 @@ from annotator.cli_parser_base import (
 )
 from annotator.cli_parser_evaluate import add_evaluate
 from annotator.cli_parser_masks import add_masks
+from annotator.cli_parser_models import add_models
 from annotator.cli_parser_words import add_words
 from annotator.core.records import COMBINES, FILTERS, GRIDS, RANKINGS, STRATEGIES
 
@@ -226,43 +227,7 @@ def _add_exchange(commands: Commands) -> None:
 
 
 def _add_house(commands: Commands) -> None:
-    group = commands.group("models", "the packs of models")
-    group.add("list", "the packs that are there", "models list")
-    show = group.add("show", "the models of a pack, their sources and licences", "models show")
-    verify = group.add("verify", "compare the files of a pack with their hashes", "models verify")
-    for one in (show, verify):
-        one.add_argument("pack", metavar="PACK", nargs="?", default="starter", help="(starter)")
-    server = group.add(
-        "server",
-        "make a pack of an OpenAI-compatible server (vLLM, Ollama, llama.cpp, LM Studio)",
-        "models server lab http://192.168.1.20:8000/v1 --model Qwen2.5-VL-7B-Instruct",
-        "Nothing is sent to it before a command names the pack: propose --pack NAME.",
-    )
-    server.add_argument("name", metavar="NAME", type=a_text, help="what to call the pack")
-    server.add_argument("url", metavar="URL", type=a_text, help="where it is, up to /v1")
-    server.add_argument("--model", metavar="MODEL", type=a_text, default="", help="(its first one)")
-    server.add_argument(
-        "--language-model", metavar="MODEL", type=a_text, help="to group with (the same one)"
-    )
-    server.add_argument(
-        "--key",
-        metavar="WHERE",
-        type=a_text,
-        default="",
-        help="where its key is: env:VARIABLE, or keyring:NAME (see models key)",
-    )
-    server.add_argument("--look", action="store_true", help="ask it now which models it has")
-    remove = group.add(
-        "remove", "delete a pack that was trained here, with its weights", "models remove clip-mine"
-    )
-    remove.add_argument("pack", metavar="PACK", type=a_text, help="its name")
-    key = group.add(
-        "key",
-        "keep the key of a server in the keyring of this computer",
-        "models key lab",
-        "It is asked for without being shown, or read from stdin.",
-    )
-    key.add_argument("name", metavar="NAME", type=a_text, help="as in --key keyring:NAME")
+    add_models(commands)
     _add_self_test(commands)
     add_project(commands.add("check", "look for damage in a project", "check my.annot"))
     backup = add_project(

@@ -25,10 +25,20 @@ from annotator.backends.downloads_plan import (
     not_downloaded,
     plan,
 )
+from annotator.backends.downloads_stick import carry_manifest
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Progress
 
-__all__ = ["Item", "Settings", "ask", "download", "known_size", "not_downloaded", "plan"]
+__all__ = [
+    "Item",
+    "Settings",
+    "ask",
+    "carry_manifest",
+    "download",
+    "known_size",
+    "not_downloaded",
+    "plan",
+]
 
 T = TypeVar("T")
 #: Between two reports: bytes, or seconds on a slow line.

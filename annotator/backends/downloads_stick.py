@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from annotator.backends.downloads_net import writing
+from annotator.backends.registry import Pack
+from annotator.core.paths import shipped
 
 #: The list's name; its lines are those of sha256sum, so that `sha256sum -c FILES.txt` reads it.
 LIST = "FILES.txt"
@@ -34,6 +36,18 @@ def write_list(folder: Path, files: Sequence[Mapping[str, Any]]) -> Path:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
         temporary.replace(path)
     return path
+
+
+def carry_manifest(folder: Path, pack: Pack) -> list[str]:
+    """Put the manifest of a pack that does not come with Annotator into the folder too. Returns
+    what a person should know of it. Raises AnnotatorError when it cannot be written."""
+    if pack.path.resolve().parent == shipped("models").resolve():
+        return []
+    there = folder / f"{pack.path.stem}.toml"
+    with writing(there):
+        if not there.exists() or not there.samefile(pack.path):
+            there.write_bytes(pack.path.read_bytes())
+    return [f"The manifest {there.name} is not part of Annotator, so it is in the folder too."]
 
 
 def _older(path: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from annotator.backends import torchvision_ops
 from annotator.backends.device import device
 from annotator.core.errors import AnnotatorError
 
@@ -63,6 +64,7 @@ def settings(model: str, options: Mapping[str, Any], known: tuple[str, ...]) -> 
 
 def library() -> Any:
     """transformers, with no progress bars and no advice on the terminal."""
+    torchvision_ops.declare()
     import transformers
 
     found: Any = transformers

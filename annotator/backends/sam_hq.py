@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from annotator.backends import checkpoints
+from annotator.backends import checkpoints, torchvision_ops
 from annotator.backends.sam_hq_refiner import Prompts, SamRefiner, copied, options
 from annotator.core.errors import AnnotatorError
 
@@ -94,6 +94,7 @@ def library() -> Any:
     that timm moved, and warns of all of it at import: not on a person's terminal."""
     with _import_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        torchvision_ops.declare()
         import segment_anything_hq
     return segment_anything_hq
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import cv2
 from annotator.backends.registry import Pack
 from annotator.core import images
 from annotator.core.errors import AnnotatorError
+from annotator.core.paths import shipped
 from annotator.core.records import Progress
 from annotator.pipeline.group import group
 from annotator.pipeline.options import ProposeOptions
@@ -135,6 +137,9 @@ def _jpeg(photo: Photo) -> bytes:
 
 
 def _installed(photo: Photo) -> Path:
+    # The packaged program ships the photos without the packages they come from.
+    with suppress(FileNotFoundError):
+        return shipped("samples", photo.package, *photo.file.split("/"))
     # Importing the package itself would take seconds for one file's path.
     spec = importlib.util.find_spec(photo.package)
     for place in (spec.submodule_search_locations or ()) if spec is not None else ():

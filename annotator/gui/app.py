@@ -35,6 +35,10 @@ def run(path: Path | None, made: Callable[[MainWindow], object] | None = None) -
     application.installEventFilter(FileOpener(window))
     if made is not None:
         made(window)
+    if "ANNOTATOR_REPORT_START" in os.environ:
+        from annotator.gui.start_report import StartReport
+
+        StartReport(window, Path(os.environ["ANNOTATOR_REPORT_START"]), image=path is not None)
     window.show()
     if path is not None:
         window.open_path(path)

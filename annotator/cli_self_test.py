@@ -35,7 +35,7 @@ def _test(words: Namespace, out: Output) -> int:
             verdict = "ok" if step.ok else f"WRONG: {step.said}"
             out.remark(f"{step.name:<16} {step.seconds:6.1f} s  {verdict}")
     rows = [
-        (step.name, "ok" if step.ok else "WRONG", round(step.seconds, 1), step.said)
+        (step.name, "ok" if step.ok else "WRONG", f"{step.seconds:5.1f}", step.said)
         for step in report.steps
     ]
     parts = [

@@ -84,12 +84,12 @@ def randomised(module: Any) -> Any:
     numbers = np.random.default_rng(0)
     with torch.no_grad():
         for name, value in sorted(module.named_parameters()):
-            drawn = np.asarray(numbers.standard_normal(tuple(value.shape)))
+            drawn = numbers.standard_normal(tuple(value.shape))
             if value.dim() > 1:
                 drawn /= math.sqrt(math.prod(value.shape[1:]))
             else:
                 drawn = drawn * 0.1 + (1.0 if name.endswith("weight") else 0.0)
-            value.copy_(torch.from_numpy(drawn))
+            value.copy_(torch.as_tensor(drawn))
         for name, buffer in sorted(module.named_buffers()):
             if name.endswith("gaussian_matrix"):
                 buffer.copy_(torch.from_numpy(numbers.standard_normal(tuple(buffer.shape))))

@@ -22,7 +22,7 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step that was carried out. ``said``: what it found, or the sentence on what is wrong.
-    ``details``: the traceback of what nobody expected, else ""."""
+    ``details``: the traceback of what a library or nobody expected, else ""."""
 
     name: str
     ok: bool
@@ -47,6 +47,8 @@ def perform(name: str, work: Callable[[], Found]) -> Step:
         raise
     except AnnotatorError as error:
         ok, said = False, str(error)
+        # Its reason, where a library gave one; else the sentence says all there is.
+        details = traceback.format_exc() if error.__cause__ is not None else ""
     except Exception as error:  # the boundary of a step: told, with its traceback in the JSON
         ok, details = False, traceback.format_exc()
         what = " ".join(f"{type(error).__name__}: {error}".split())

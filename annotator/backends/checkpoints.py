@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,11 +31,12 @@ _OF_SETTINGS = frozenset(
 _WRAPPER = "module."
 
 
-def state_dict(path: Path) -> dict[str, Tensor]:
+def state_dict(path: Path, *, lazy: bool = False) -> dict[str, Tensor]:
     """Name -> tensor on the CPU, from safetensors or a PyTorch checkpoint; of a checkpoint that
-    holds more than weights, the weights. No code in the file runs. Raises AnnotatorError that
-    names the file: not there, unreadable, no checkpoint, cut short, a pickle with code in it, no
-    tensors, larger than the memory."""
+    holds more than weights, the weights. ``lazy``: they are read where they are used, for a look
+    at names and shapes. No code in the file runs. Raises AnnotatorError that names the file: not
+    there, unreadable, no checkpoint, cut short, a pickle with code in it, no tensors, larger than
+    the memory."""
     try:
         with path.open("rb") as file:
             start = file.read(16)
@@ -46,7 +48,7 @@ def state_dict(path: Path) -> dict[str, Tensor]:
     if not start:
         raise _fault(path, "it is empty", "get it again")
     try:
-        found = _safetensors(path) if _is_safetensors(start) else _checkpoint(path)
+        found = _safetensors(path) if _is_safetensors(start) else _checkpoint(path, lazy)
     except AnnotatorError:
         raise
     except Exception as error:  # the libraries raise many kinds for a file that is not whole
@@ -67,18 +69,23 @@ def state_dict(path: Path) -> dict[str, Tensor]:
 def load_into(module: Any, state: Mapping[str, Tensor], path: Path) -> None:
     """Copies ``state`` into a torch module that has exactly these names and shapes. Raises
     AnnotatorError that names the first weight that differs, with both shapes."""
+    what = difference(module, state)
+    if what:
+        raise _fault(path, f"it is of another model, {what}", "correct the manifest")
+    module.load_state_dict(dict(state), strict=True)
+
+
+def difference(module: Any, state: Mapping[str, Tensor]) -> str:
+    """The first weight whose name or shape differs from the module's; "" when all are its own."""
     own: dict[str, Any] = module.state_dict()
     for name in (*own, *state):
         if name not in state:
-            what = f"{name} ({_shape(own[name])}) is missing"
-        elif name not in own:
-            what = f"{name} ({_shape(state[name])}) is not in the model"
-        elif state[name].shape != own[name].shape:
-            what = f"{name} is {_shape(state[name])} and not {_shape(own[name])}"
-        else:
-            continue
-        raise _fault(path, f"it is of another model, {what}", "correct the manifest")
-    module.load_state_dict(dict(state), strict=True)
+            return f"{name} ({_shape(own[name])}) is missing"
+        if name not in own:
+            return f"{name} ({_shape(state[name])}) is not in the model"
+        if state[name].shape != own[name].shape:
+            return f"{name} is {_shape(state[name])} and not {_shape(own[name])}"
+    return ""
 
 
 def _is_safetensors(start: bytes) -> bool:
@@ -108,20 +115,22 @@ class _Inert:
         return
 
 
-def _checkpoint(path: Path) -> Any:
+def _checkpoint(path: Path, lazy: bool) -> Any:
     import torch
 
+    # Only the archives that PyTorch writes since 1.6 can be read in parts.
+    mapped = lazy and zipfile.is_zipfile(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the pickle's protocol, on a person's terminal
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError:
         named = _settings_in(path)
         if not named:
             raise
     # The names lead to the stand-in: their own code is not even imported.
     with torch.serialization.safe_globals([(_Inert, name) for name in named]):
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
 
 
 def _settings_in(path: Path) -> list[str]:

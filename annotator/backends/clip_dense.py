@@ -236,7 +236,7 @@ def load_folder(
 
     transformers = pretrained.library()
     config = pretrained.config_of(folder, pickled=True)
-    _check(folder, config)
+    check_config(folder, config)
     on = on or device()
     precise = dtype or ("float32" if on == "cpu" else "float16")
     # A LoRA is added in full precision, so that merging it loses nothing.
@@ -259,7 +259,7 @@ def load_folder(
     return pretrained.part(folder, lambda: Dense(folder, model, tokenizer, config))
 
 
-def _check(folder: Path, config: Any) -> None:
+def check_config(folder: Path, config: Any) -> None:
     """Raises AnnotatorError for a model that has no dense features here."""
     if config.model_type not in KINDS:
         raise pretrained.fault(

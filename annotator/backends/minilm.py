@@ -17,6 +17,8 @@ from annotator.core.errors import AnnotatorError
 if TYPE_CHECKING:
     from annotator.backends.registry import Pack, RoleSpec
 
+#: The weights in a folder of sentence-transformers; what else it takes lies beside them.
+WEIGHTS = "model.safetensors"
 _BATCH = 64
 #: Longest text in tokens; names of things are far shorter.
 _TOKENS = 128
@@ -49,7 +51,7 @@ class MiniLM:
         return self._id
 
     def embed(self, texts: Sequence[str]) -> Floats:
-        """float32[n, 384], unit norm, in the order of ``texts``."""
+        """float32[n, c], unit norm (all-MiniLM-L6-v2: c is 384), in the order of ``texts``."""
         width = int(self._model.config.hidden_size)
         found = np.zeros((len(texts), width), dtype=np.float32)
         # Texts of similar length share a batch: less padding, much less work.
@@ -89,6 +91,11 @@ def _load(weights: Path) -> Any:
 
 
 def embedder(spec: RoleSpec, pack: Pack) -> MiniLM:  # noqa: ARG001 - a factory's signature
-    if spec.file is None:
-        raise AnnotatorError(f"The {spec.role} {spec.model} needs a file key in its manifest.")
-    return MiniLM(spec.file.check(), spec.id)
+    """Of a manifest's ``file``, or of the ``folder`` of another BERT of sentence-transformers."""
+    if spec.file is not None:
+        return MiniLM(spec.file.check(), spec.id)
+    if spec.folder is not None:
+        return MiniLM(spec.folder.check() / WEIGHTS, spec.id)
+    raise AnnotatorError(
+        f"The {spec.role} {spec.model} needs a file or a folder key in its manifest."
+    )

@@ -34,8 +34,9 @@ def check_name(name: str) -> None:
 
 def toml(value: Any) -> str:
     """A value as TOML: texts, numbers, truth values and lists of these are written in JSON as in
-    TOML, as long as no letter is spelt as two halves."""
-    return json.dumps(value, ensure_ascii=False)
+    TOML, as long as no letter is spelt as two halves; the one letter that only JSON allows is
+    written as its number."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def marked(path: Path, mark: str) -> bool:

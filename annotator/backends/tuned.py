@@ -48,7 +48,7 @@ def extended(pack: Pack) -> str:
     itself, the one below it, so that it can be removed. Raises AnnotatorError for a manifest that
     is not among the packs."""
     base = pack.path.stem
-    if _known().get(base) != pack.path:
+    if known_packs().get(base) != pack.path:
         raise AnnotatorError(
             f"The manifest {pack.path} is not among the packs: move it into "
             f"{registry.user_models()} first."
@@ -83,28 +83,33 @@ def write_pack(base: Pack, name: str, adapter: Path, facts: Mapping[str, Any]) -
     ]
     path = registry.user_models() / f"{name}.toml"
     text = "\n".join(lines) + "\n"
-    own_manifests.write(path, text, _known(), "the training is kept")
+    own_manifests.write(path, text, known_packs(), "the training is kept")
     return path
 
 
 def remove(name: str) -> list[Path]:
     """Deletes a fine-tuned pack of the person's with its folder, also one whose training was not
-    at its end; what was deleted. Files in that folder that are not of a training stay. Raises
-    AnnotatorError for any other pack, one that another pack extends, and when something cannot be
-    deleted."""
+    at its end, or a pack that was added; what was deleted. Files in that folder that are not of a
+    training stay, and a model that was added from elsewhere. Raises AnnotatorError for any other
+    pack, one that another pack extends, and when something cannot be deleted."""
+    from annotator.backends import added
+
     path, folder = registry.user_models() / f"{name}.toml", home(name)
     if not NAME.match(name) or not (there(path) or (folder / CHECKPOINTS).is_dir()):
         if name in registry.list_packs():
             raise AnnotatorError(f"The pack {name} comes with Annotator and stays.")
-        raise AnnotatorError(f"There is no fine-tuned pack {name[:64]} in {path.parent}.")
-    if there(path) and not marked(path, _OURS):
+        raise AnnotatorError(f"There is no added or fine-tuned pack {name[:64]} in {path.parent}.")
+    if there(path) and not (marked(path, _OURS) or marked(path, added.MARK)):
         raise AnnotatorError(
-            f"The pack {name} was not made by fine-tuning: delete {path} yourself if you want to."
+            f"The pack {name} was not made by fine-tuning or adding: delete {path} yourself if "
+            "you want to."
         )
-    for other, where in _known().items():
+    for other, where in known_packs().items():
         bases = _facts(where).get("extends", [])
         if other != name and name in ([bases] if isinstance(bases, str) else bases):
             raise AnnotatorError(f"The pack {other} extends {name}: delete {where} first.")
+    if there(path) and marked(path, added.MARK):
+        return added.delete(name)
     if folder.is_symlink():
         raise AnnotatorError(f"{folder} is a link to another folder: delete it yourself.")
     gone = []
@@ -181,7 +186,7 @@ def _place(weights: WeightFile | WeightFolder) -> str:
     return weights.name if path == registry.user_models() / weights.name else str(path)
 
 
-def _known() -> dict[str, Path]:
+def known_packs() -> dict[str, Path]:
     """Name -> manifest of all packs that can be read."""
     found = {}
     for name in registry.list_packs():

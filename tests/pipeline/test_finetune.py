@@ -613,10 +613,10 @@ def test_only_what_was_made_here_is_removed(
     before = {one for one in home.rglob("*") if "tiny" in one.name}
     for name, says in (
         ("tiny", "not made by fine-tuning"),
-        ("tiny-clip", "no fine-tuned pack"),
+        ("tiny-clip", "no added or fine-tuned pack"),
         ("starter", "stays"),
-        ("../models/mine", "no fine-tuned pack"),
-        ("nothing", "no fine-tuned pack"),
+        ("../models/mine", "no added or fine-tuned pack"),
+        ("nothing", "no added or fine-tuned pack"),
     ):
         with pytest.raises(AnnotatorError, match=says):
             tuned.remove(name)

@@ -8,7 +8,7 @@ RUN_STAMP := $(VENV)/.run-$(HASH)
 DEV_STAMP := $(VENV)/.dev-$(HASH)
 DEMO ?= demo-out
 
-.PHONY: demo test test-server check lint types imports blocked bench screenshots resources clean system-libraries
+.PHONY: demo test test-server check lint types imports blocked bench screenshots resources package clean system-libraries
 
 demo: $(RUN_STAMP)
 	@$(BIN)/annotator demo $(DEMO)
@@ -49,6 +49,13 @@ resources: $(DEV_STAMP)
 	$(BIN)/python packaging/build_wordnet.py
 	$(BIN)/python packaging/build_imagenet.py
 
+# The program for a computer without Python: dist/annotator, for the system this runs on. FLAVOUR: cpu
+# or gpu; TORCH: another requirement for the CPU flavour's torch on Linux than the one in build_environment.py.
+FLAVOUR ?= cpu
+TORCH ?=
+package: system-libraries
+	$(PYTHON) packaging/build.py --flavour $(FLAVOUR) $(if $(TORCH),--torch "$(TORCH)")
+
 system-libraries:
 	@sh packaging/system_libraries.sh
 
@@ -68,4 +75,4 @@ $(DEV_STAMP): $(RUN_STAMP)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-server $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-server .venv-package $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

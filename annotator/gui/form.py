@@ -30,26 +30,28 @@ class Form(Overlay):
     ) -> None:
         super().__init__(window)
         self.setFixedWidth(width)
-        heading = QLabel(title, self)
-        heading.setObjectName("title")
+        self.heading = QLabel(title, self)
+        self.heading.setObjectName("title")
+        self.heading.setTextFormat(Qt.TextFormat.PlainText)
+        self.explains = hint(explains, self)
         self.form = QFormLayout()
         self.form.setVerticalSpacing(8)
         self.form.setHorizontalSpacing(16)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        cancel = QPushButton("Cancel", self)
+        self.cancel = QPushButton("Cancel", self)
         self.go = QPushButton(button, self)
         self.go.setObjectName("primary")
         self.go.setDefault(True)
-        cancel.clicked.connect(self.close_it)
+        self.cancel.clicked.connect(self.close_it)
         self.buttons = QHBoxLayout()
         self.buttons.addStretch(1)
-        self.buttons.addWidget(cancel)
+        self.buttons.addWidget(self.cancel)
         self.buttons.addWidget(self.go)
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(16, 14, 16, 14)
         self.column.setSpacing(12)
-        self.column.addWidget(heading)
-        self.column.addWidget(hint(explains, self))
+        self.column.addWidget(self.heading)
+        self.column.addWidget(self.explains)
         self.column.addLayout(self.form)
         self.column.addLayout(self.buttons)
 
@@ -72,6 +74,16 @@ class Form(Overlay):
             pressed.click()
         else:
             super().keyPressEvent(event)
+
+
+def say(label: QLabel, text: str, kind: str = "hint") -> None:
+    """Put words into such a label, as a "hint", a "doubt" or an "error"; "" hides it."""
+    label.setText(text)
+    label.setVisible(bool(text))
+    if label.objectName() != kind:
+        label.setObjectName(kind)
+        label.style().unpolish(label)
+        label.style().polish(label)
 
 
 def hint(text: str, parent: QWidget, kind: str = "hint") -> QLabel:

@@ -24,6 +24,7 @@ from annotator.project import queries
 from annotator.project.sqlite import sqlite3
 
 if TYPE_CHECKING:
+    from annotator.gui.download_facts import Plan
     from annotator.gui.propose_popover import ProposePopover
 
 F = TypeVar("F", bound=Overlay)
@@ -88,6 +89,8 @@ class Forms:
         if new:
             form.chosen.connect(self._start_propose)
             form.server_wanted.connect(lambda: self._server(None))
+            form.get_wanted.connect(lambda pack: self._get_models(pack, "propose"))
+            form.add_wanted.connect(self._add_model)
         return form
 
     def _start_propose(self, pack: str, options: dict[str, Any]) -> None:
@@ -122,6 +125,8 @@ class Forms:
         form, new = self._get("models", ModelsPopover)
         if new:
             form.chosen.connect(self._use_models)
+            form.get_wanted.connect(lambda pack: self._get_models(pack, "models"))
+            form.add_wanted.connect(self._add_model)
 
         def show(found: list[MaskPack]) -> None:
             if shiboken6.isValid(form):
@@ -135,6 +140,44 @@ class Forms:
         """For the next start too."""
         QSettings().setValue(MODELS, pack)
         self._session.use_models(pack)
+
+    def _get_models(self, pack: str, command: str) -> None:
+        """What is missing of a pack, for the form that ``command`` opens."""
+        from annotator.gui.get_popover import GetPopover
+
+        form, new = self._get(
+            f"get {command}", lambda window: GetPopover(self._session, window, command)
+        )
+        if new:
+            form.chosen.connect(lambda name: self._chosen(name, command))
+            form.list_wanted.connect(self._list_files)
+        form.ask(pack, ("tagger",) if command == "propose" else ("grounder", "refiner"))
+
+    def _list_files(self, plan: Plan) -> None:
+        from annotator.gui.files_popover import FilesPopover
+
+        form, _ = self._get("files", lambda window: FilesPopover(self._session, window))
+        form.show_plan(plan)
+
+    def _add_model(self) -> None:
+        from annotator.gui.add_popover import AddPopover
+
+        form, new = self._get("add", lambda window: AddPopover(self._session, window))
+        if new:
+            form.added.connect(self._model_added)
+        form.ask()
+
+    def _model_added(self, pack: str, role: str) -> None:
+        self._session.message.emit("info", f"The model was added as the pack {pack}.")
+        self._chosen(pack, "propose" if role in ("tagger", "language_model") else "models")
+
+    def _chosen(self, pack: str, command: str) -> None:
+        """Use a pack that is here now, for what it was wanted for."""
+        if command == "propose":
+            self._propose_form().choose_pack(pack)
+            self._propose(None)
+        else:
+            self._use_models(pack)
 
     def _export(self, under: QWidget | None) -> None:
         from annotator.gui.popovers import ExportPopover

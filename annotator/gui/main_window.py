@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from PySide6.QtWidgets import (
 from annotator.core.errors import AnnotatorError
 from annotator.gui import desktop, opening, recent, steps, theme
 from annotator.gui.commands import Commands
+from annotator.gui.downloads import Downloads
 from annotator.gui.faults import in_words
 from annotator.gui.jobs import Jobs
 from annotator.gui.messages import MessageBar
@@ -102,7 +104,9 @@ class MainWindow(QMainWindow):
         column.addWidget(self.stack, 1)
         column.addWidget(self.status)
         self.setCentralWidget(ground)
-        self.own_jobs = Jobs(self)  # work that needs no project: the demo
+        self.own_jobs = Jobs(self)  # work that needs no project: the demo, downloads
+        self.downloads = Downloads(self.own_jobs, self)
+        self.downloads.said.connect(self._offer)
 
         self.top.view_chosen.connect(self._choose_view)
         self.start.folder_wanted.connect(self.ask_folder)
@@ -203,12 +207,12 @@ class MainWindow(QMainWindow):
             self.close()
             return
         recent.note(project.path, project.folder)
-        session = Session(project, self)
+        session = Session(project, self, self.downloads)
         self.session = session
         session.message.connect(lambda level, text: self.messages.show_message(level, text))
         session.offered.connect(self._offer)
         session.acted.connect(self.messages.outdate)
-        self.status.watch(session.jobs)
+        self.status.watch(self.own_jobs, session.jobs)
         shown = threading.Event()
         steps.scan(session, shown, new=new)
         # After the scan, which starts by itself: what it hides, nobody would have read.
@@ -381,7 +385,7 @@ class MainWindow(QMainWindow):
         if self.session is None and not self._ending and self._opening is None:
             self._gone = True
             self.hide()
-            self.own_jobs.close()
+            self.left_working |= not self.own_jobs.close(time.monotonic() + _PATIENCE_S)
             event.accept()
             self.closed.emit()
             QApplication.quit()

@@ -1,21 +1,23 @@
-"""Which pack makes heatmaps and cuts masks."""
+"""Which pack makes heatmaps and cuts masks; and the ways to get more of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 
 from annotator.gui.form import Form, hint
 from annotator.gui.pack_facts import MaskPack
-from annotator.gui.words import one_line
+from annotator.gui.words import one_line, size_words
 
 
 class ModelsPopover(Form):
-    """Emits ``chosen`` with the name of a pack."""
+    """Emits ``chosen`` with the name of a pack, or ``get_wanted`` with one that is not there."""
 
     chosen = Signal(str)
+    get_wanted = Signal(str)
+    add_wanted = Signal()
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(
@@ -31,6 +33,13 @@ class ModelsPopover(Form):
         self.why = hint("", self, "error")
         for label in (self.says, self.why):
             self.column.insertWidget(self.column.count() - 1, label)
+        self.get = QPushButton(self)
+        self.column.insertWidget(self.column.count() - 1, self.get, 0, Qt.AlignmentFlag.AlignLeft)
+        self.add = QPushButton("Add a model from disk…", self)
+        self.add.setObjectName("inline")
+        self.buttons.insertWidget(0, self.add)
+        self.get.clicked.connect(lambda: self.get_wanted.emit(self.packs.currentData()))
+        self.add.clicked.connect(self.add_wanted)
         self._facts: list[MaskPack] = []
         self.packs.currentIndexChanged.connect(self._tell)
         self.go.clicked.connect(self._go)
@@ -53,9 +62,17 @@ class ModelsPopover(Form):
         self.says.setText(one.description if one is not None else "")
         self.why.setText(one.missing if one is not None else "")
         self.why.setVisible(bool(self.why.text()))
+        show_get(self.get, one.download if one is not None else 0)
         self.go.setEnabled(one is not None and not one.missing)
-        self.adjustSize()
+        if self.isVisible():
+            self.place()
 
     def _go(self) -> None:
         self.close_it()
         self.chosen.emit(self.packs.currentData())
+
+
+def show_get(button: QPushButton, size: int) -> None:
+    """The way to what can be fetched, of so many bytes; hidden where nothing can."""
+    button.setVisible(bool(size))
+    button.setText(f"Download… (about {size_words(size)})")

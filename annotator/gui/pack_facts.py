@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ class PackFacts:
     """``missing``: why it cannot propose, as a sentence, "" when it can. ``image_server`` and
     ``word_server``: where images go when it proposes, and words when it groups; "" for models
     that run here. ``open_way``: what goes to the server can be read on its way there.
-    ``prompts``: what its tagger can be asked, none for a classifier."""
+    ``prompts``: what its tagger can be asked, none for a classifier. ``download``: about how many
+    bytes can be fetched of what is missing, 0 for nothing."""
 
     name: str
     title: str = ""
@@ -27,16 +29,19 @@ class PackFacts:
     word_server: str = ""
     missing: str = ""
     open_way: bool = False
+    download: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class MaskPack:
-    """``missing``: why it cannot make heatmaps or masks, as a sentence, "" when it can."""
+    """``missing``: why it cannot make heatmaps or masks, as a sentence, "" when it can.
+    ``download``: as of PackFacts."""
 
     name: str
     title: str = ""
     description: str = ""
     missing: str = ""
+    download: int = 0
 
 
 def read_mask_packs() -> list[MaskPack]:
@@ -54,7 +59,7 @@ def read_mask_packs() -> list[MaskPack]:
         if None not in specs and specs not in seen:
             seen.append(specs)
             lacks = next(filter(None, map(_missing, specs)), "")
-            found.append(MaskPack(name, pack.title, pack.description, lacks))
+            found.append(MaskPack(name, pack.title, pack.description, lacks, _download(specs)))
     return sorted(found, key=lambda one: bool(one.missing))
 
 
@@ -83,6 +88,7 @@ def pack_facts(name: str) -> PackFacts:
         _server(pack.specs.get("language_model")),
         _missing(pack.specs.get("tagger")),
         any(_is_open(url) for url in pack.servers),
+        _download([pack.specs.get("tagger")]),
     )
 
 
@@ -107,3 +113,9 @@ def _missing(spec: RoleSpec | None) -> str:
     except AnnotatorError as error:
         return str(error)
     return ""
+
+
+def _download(specs: Sequence[RoleSpec | None]) -> int:
+    return sum(
+        spec.size_bytes for spec in specs if spec is not None and spec.downloads and _missing(spec)
+    )

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton, QWidget
 from annotator.core.records import Filter, Grid
 from annotator.gui import theme
 from annotator.gui.form import Form, hint
+from annotator.gui.models_popover import show_get
 from annotator.gui.pack_facts import PackFacts
 from annotator.gui.propose_more import MoreFields
 from annotator.gui.propose_talk import TalkFields
@@ -43,6 +44,8 @@ class ProposePopover(Form):
 
     chosen = Signal(str, object)
     server_wanted = Signal()
+    get_wanted = Signal(str)  # a pack that is not there
+    add_wanted = Signal()
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(
@@ -56,6 +59,7 @@ class ProposePopover(Form):
         self._picked = ""
         self.pack = QComboBox(self)
         self.notice = hint("", self, "doubt")
+        self.get = QPushButton(self)
         self.talk = TalkFields(self, self._refresh)
         self.grid = QComboBox(self)
         for grid, words in GRID_WORDS.items():
@@ -74,8 +78,11 @@ class ProposePopover(Form):
         self.fields = MoreFields(self)
         self.server = QPushButton("Model server…", self)
         self.server.setObjectName("inline")
+        self.add = QPushButton("Add from disk…", self)
+        self.add.setObjectName("inline")
         self.row("Pack", self.pack)
         self.form.addRow(self.notice)
+        self.form.addRow("", self.get)
         self.row("Ask", self.talk.choice)
         self.form.addRow(self.talk.text)
         self.talk.text.setAccessibleName("What the model is asked")
@@ -86,11 +93,14 @@ class ProposePopover(Form):
         self.column.insertWidget(self.column.count() - 1, self.more, 0, Qt.AlignmentFlag.AlignLeft)
         self.column.insertWidget(self.column.count() - 1, self.fields)
         self.buttons.insertWidget(0, self.server)
+        self.buttons.insertWidget(1, self.add)
         self.pack.currentIndexChanged.connect(self._choose_pack)
         self.grid.currentIndexChanged.connect(self._refresh)
         self.filter.currentIndexChanged.connect(self._refresh)
         self.more.toggled.connect(self._refresh)
         self.server.clicked.connect(self.server_wanted)
+        self.get.clicked.connect(lambda: self.get_wanted.emit(self.facts.name))
+        self.add.clicked.connect(self.add_wanted)
         self.go.clicked.connect(self._go)
         self._refresh()
 
@@ -146,6 +156,8 @@ class ProposePopover(Form):
         self.notice.style().unpolish(self.notice)
         self.notice.style().polish(self.notice)
         self.form.setRowVisible(self.notice, bool(missing or server))
+        show_get(self.get, facts.download)
+        self.form.setRowVisible(self.get, bool(facts.download))
         talks = facts.talks and not missing
         for field in (self.talk.choice, self.talk.text, self.talk.strategy):
             self.form.setRowVisible(field, talks)

@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from annotator.core.errors import AnnotatorError, Cancelled
 from annotator.core.records import Step
+from annotator.gui.downloads import Downloads
 from annotator.gui.faults import in_words
 from annotator.gui.jobs import Jobs
 from annotator.gui.models import Models
@@ -50,10 +51,16 @@ class Session(QObject):
 
     _committed = Signal(object, bool)
 
-    def __init__(self, project: Project, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        parent: QObject | None = None,
+        downloads: Downloads | None = None,
+    ) -> None:
         super().__init__(parent)
         self.project = project
         self.jobs = Jobs(self)
+        self.downloads = downloads or Downloads(self.jobs, self)  # those outlive the project
         self.models = Models()
         self._image: int | None = None
         self._synset: int | None = None

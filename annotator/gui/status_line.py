@@ -6,11 +6,15 @@ import shiboken6
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
+from annotator.core.records import Progress
 from annotator.gui.jobs import Job, Jobs
-from annotator.gui.words import on_button, plain_tip
+from annotator.gui.words import on_button, plain_tip, size_words
 
 #: How often rate and time left are shown anew.
 _TICK_MS = 500
+#: Steps that count bytes, and one that counts nothing: its message says what is done.
+_OF_BYTES = ("download", "hash", "copy")
+PREPARING = "preparing"
 #: Steps that count words.
 _OF_WORDS = ("group",)
 #: Pixels for the words of the last step.
@@ -28,7 +32,7 @@ class StatusLine(QWidget):
         self.setProperty("edge", "top")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedHeight(28)
-        self._jobs: Jobs | None = None
+        self._jobs: tuple[Jobs, ...] = ()
         self.title = QLabel(self)
         self.bar = QProgressBar(self)
         self.bar.setFixedWidth(180)
@@ -60,18 +64,19 @@ class StatusLine(QWidget):
         self._timer.timeout.connect(self._refresh)
         self._refresh()
 
-    def watch(self, jobs: Jobs | None) -> None:
-        """Show the jobs of this project; None when it is closed."""
-        if jobs is self._jobs:
+    def watch(self, *jobs: Jobs) -> None:
+        """Show the jobs of these: of the project that is open, and those that need none."""
+        if jobs == self._jobs:
             return
-        if self._jobs is not None and shiboken6.isValid(self._jobs):
-            self._jobs.started.disconnect(self._started)
-            self._jobs.ended.disconnect(self._refresh)
+        for one in self._jobs:
+            if shiboken6.isValid(one):
+                one.started.disconnect(self._started)
+                one.ended.disconnect(self._refresh)
         self._jobs = jobs
         self.show_saved("", "")
-        if jobs is not None:
-            jobs.started.connect(self._started)
-            jobs.ended.connect(self._refresh)
+        for one in jobs:
+            one.started.connect(self._started)
+            one.ended.connect(self._refresh)
         self._refresh()
 
     def show_saved(self, saved: str, undo: str, where: str = "") -> None:
@@ -107,18 +112,22 @@ class StatusLine(QWidget):
             self._refresh()
 
     def _job(self) -> Job | None:
-        running = self._jobs.running if self._jobs is not None else ()
+        running = self._running()
         return running[-1] if running else None
+
+    def _running(self) -> list[Job]:
+        """The one to show last: of the project before others, then the newest."""
+        return [job for jobs in self._jobs if shiboken6.isValid(jobs) for job in jobs.running]
 
     def _refresh(self) -> None:
         job = self._job()
         for part in (self.title, self.bar, self.numbers, self.cancel):
             part.setVisible(job is not None)
-        if job is None or self._jobs is None:
+        if job is None:
             self._timer.stop()
             return
         self._timer.start()
-        more = len(self._jobs.running) - 1
+        more = len(self._running()) - 1
         self.title.setText(job.title + (f" and {more} more" if more else ""))
         self.cancel.setEnabled(not job.cancelling)
         self.cancel.setText("Stopping…" if job.cancelling else "Cancel")
@@ -130,8 +139,9 @@ class StatusLine(QWidget):
         if job is None or job.last is None or not job.last.total:
             self.bar.setRange(0, 0)
         else:
-            self.bar.setRange(0, job.last.total)
-            self.bar.setValue(min(job.last.done, job.last.total))
+            # In parts of a thousand: bytes are more than such a bar can count.
+            self.bar.setRange(0, 1000)
+            self.bar.setValue(min(1000, job.last.done * 1000 // job.last.total))
 
 
 def progress_text(job: Job) -> str:
@@ -139,6 +149,10 @@ def progress_text(job: Job) -> str:
     last = job.last
     if last is None:
         return "starting…"
+    if last.step == PREPARING:
+        return f"{last.message}…"
+    if last.step in _OF_BYTES:
+        return _bytes_text(job, last)
     parts = [f"{last.done:,} of {last.total:,}" if last.total is not None else f"{last.done:,}"]
     left = job.seconds_left
     if left is not None:
@@ -149,6 +163,18 @@ def progress_text(job: Job) -> str:
         parts.append(f"{rate:,.0f} {thing}/s" if rate >= 10 else f"{rate:.1f} {thing}/s")
     if job.failures:
         parts.append(f"{len(job.failures):,} failed")
+    return " · ".join(parts)
+
+
+def _bytes_text(job: Job, last: Progress) -> str:
+    """ "312 MB of 1.5 GB · 3 min left · 12 MB/s"."""
+    of = f" of {size_words(last.total)}" if last.total is not None else ""
+    parts = [f"{size_words(last.done)}{of}"]
+    left, rate = job.seconds_left, job.rate
+    if left is not None:
+        parts.append(duration(left) + " left")
+    if rate is not None:
+        parts.append(f"{size_words(round(rate))}/s")
     return " · ".join(parts)
 
 

@@ -19,6 +19,15 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def size_words(count: int) -> str:
+    """Bytes as a person says it: 3 KB, 42 MB, 1.5 GB; thousands, as disks are sold."""
+    if count >= 999_500_000:
+        return f"{count / 1e9:.1f} GB"
+    if count >= 999_500:
+        return f"{count / 1e6:.0f} MB"
+    return f"{max(1, round(count / 1e3)) if count else 0} KB"
+
+
 def one_line(text: str) -> str:
     """Line breaks, tabs and runs of spaces as one space each."""
     return " ".join(text.split())

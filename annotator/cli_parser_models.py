@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from annotator.cli_models_add import add_models_add
 from annotator.cli_parser_base import Commands, a_path, a_text
 
 
@@ -13,6 +14,7 @@ def add_models(commands: Commands) -> None:
     for one in (show, verify):
         one.add_argument("pack", metavar="PACK", nargs="?", default="starter", help="(starter)")
     _add_download(group)
+    add_models_add(group)
     server = group.add(
         "server",
         "make a pack of an OpenAI-compatible server (vLLM, Ollama, llama.cpp, LM Studio)",

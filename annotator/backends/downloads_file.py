@@ -260,13 +260,13 @@ class _Part:
         with writing(self._whole):
             self._whole.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{self._path}.lock", timeout=0)
-        try:
-            with writing(self._whole):
+        with writing(self._whole):
+            try:
                 lock.acquire()
-        except Timeout:
-            raise AnnotatorError(
-                f"{self._whole.name} is being downloaded by another Annotator: wait for it."
-            ) from None
+            except Timeout:  # an OSError too
+                raise AnnotatorError(
+                    f"{self._whole.name} is being downloaded by another Annotator: wait for it."
+                ) from None
         try:
             yield
         finally:

@@ -149,6 +149,11 @@ def writing(path: Path) -> Iterator[None]:
                 f"The disk of {path.parent} is full: make room and download again, what is there "
                 "is kept."
             ) from error
+        if error.errno == errno.EFBIG:
+            raise AnnotatorError(
+                f"The disk of {path.parent} holds no file as large as {path.name}: FAT32 ends at "
+                "4 GB, so format it as exFAT or choose another."
+            ) from error
         raise AnnotatorError(
             f"{path} cannot be written ({error.strerror}): choose a folder that may be written to."
         ) from error

@@ -58,6 +58,7 @@ def is_safe(name: str) -> bool:
     parts = name.split("/")
     return (
         name.isprintable()
+        and not name.startswith("~")
         and not set(name) & set('\\:*?"<>|')
         and not PurePosixPath(name).is_absolute()
         and not PureWindowsPath(name).is_absolute()

@@ -111,9 +111,11 @@ def check_name(name: str) -> None:
 
 
 def default_name(found: Found) -> str:
-    """A name for the pack, out of that of the file or folder."""
-    made = slug(_own_name(found.path)) or slug(found.label) or "my-model"
-    return made[:64].rstrip("-_")
+    """A name for the pack, out of that of the file or folder; "my-" before one that a shipped
+    pack has."""
+    made = slug(_own_name(found.path)) or slug(found.label) or "model"
+    mine = any(one.stem == made for one in shipped("models").glob("*.toml"))
+    return f"{'my-' if mine else ''}{made}"[:64].rstrip("-_")
 
 
 def slug(text: str) -> str:

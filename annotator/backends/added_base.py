@@ -154,7 +154,8 @@ def _empty_tcl(folder: Path, path: Path) -> Any:
     model = _empty(folder)
     if model.config.vision_config.hidden_act != "quick_gelu":
         raise AnnotatorError(f"TCL stands on a CLIP of OpenAI's, and {folder} is another model.")
-    state = checkpoints.state_dict(path, lazy=True)
+    read = checkpoints.state_dict(path, lazy=True)
+    state = {name: value.to("meta") for name, value in read.items()}
     try:
         with torch.device("meta"):
             return tcl_network.build(model, state, path)

@@ -29,6 +29,7 @@ _MOST_FOLDERS, _DEEPEST = 300, 4
 _PARTS = frozenset(
     ("config.json", CONFIG, WEIGHTS, "pytorch_model.bin", "tokenizer.json", "model_index.json")
 )
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin", WEIGHTS)
 _ONE_FILE = (".pth", ".pt", ".gguf", ".safetensors", ".ckpt")
 _CACHED = "models--"
 
@@ -92,6 +93,8 @@ def _look(path: Path) -> Found:
         return identify_folders.look(path)
     if is_regular(path / "model_index.json"):
         raise Unfit(f"{path} is a pipeline that draws images, and fits no role: {WHAT_FITS}.")
+    if any(is_regular(path / one) for one in _WEIGHTS) or any(path.glob("model-*.safetensors")):
+        raise Unfit(f"{path} has the weights of a model and lacks its config.json: get it too.")
     inner = [str(one.relative_to(path)) for one in _inside(path, _DEEPEST, [_MOST_FOLDERS])]
     if len(inner) == 1:
         raise Unfit(f"{path} is no model, but {path / inner[0]} in it may be one: add that.")

@@ -18,6 +18,7 @@ from annotator.backends.identify_found import (
     WHAT_FITS,
     Found,
     Unfit,
+    a,
     clean,
     memory,
 )
@@ -134,12 +135,9 @@ def _clip(folder: Path, kind: str) -> Found:
     from annotator.backends.clip_dense import check_config
 
     check_config(folder, config)
-    if tensors is not None:
-        for part, what in (("vision_model.", "images"), ("text_model.", "texts")):
-            if not any(name.startswith(part) for name in tensors.shapes):
-                raise Unfit(
-                    f"{folder} is half a {label}, without its part for {what}: get all of it."
-                )
+    for part, what in (("vision_model.", "images"), ("text_model.", "texts")):
+        if not any(name.startswith(part) for name in tensors.shapes):
+            raise Unfit(f"{folder} is half a {label}, without its part for {what}: get all of it.")
     own = {"clip": "clip", "siglip2": "siglip2"}.get(kind, "siglip2")
     options = dict(_shipped(own)["grounder"].options)
     side = getattr(config.vision_config, "image_size", None)
@@ -163,7 +161,7 @@ def _tagger(folder: Path, kind: str) -> Found:
     tensors = of_folder(folder)
     _check_files(folder, label, _TOKENIZERS, _PROCESSORS)
     if kind == "instructblip" and not (folder / "qformer_tokenizer").is_dir():
-        raise Unfit(f"{folder} is an {label} without its folder qformer_tokenizer: get it too.")
+        raise Unfit(f"{folder} is {a(label)} without its folder qformer_tokenizer: get it too.")
     pretrained.config_of(folder)
     spec = _shipped(_FAMILIES.get(kind, "smolvlm"))["tagger"]
     options, each = _dtype(tensors)
@@ -206,15 +204,15 @@ def _is_sentences(folder: Path) -> bool:
 def _sentences(folder: Path) -> Found:
     label = "sentence-transformers BERT"
     tensors = of_folder(folder)
-    if not (folder / "model.safetensors").is_file() or tensors is None:
-        raise Unfit(f"{folder} is a {label} whose weights are in several files: get them as one.")
+    if not (folder / "model.safetensors").is_file():
+        raise Unfit(f"{folder} is {a(label)} whose weights are in several files: get them as one.")
     _check_files(folder, label, (("tokenizer.json",),))
     if (folder / "1_Pooling" / "config.json").is_file():
         pooling = read_json(folder / "1_Pooling" / "config.json")
         if not pooling.get("pooling_mode_mean_tokens"):
             raise Unfit(
-                f"{folder} is a {label} whose vectors are not the mean of its words, and only such "
-                "are read here: take one like all-MiniLM-L6-v2."
+                f"{folder} is {a(label)} whose vectors are not the mean of its words, and only "
+                "such are read here: take one like all-MiniLM-L6-v2."
             )
     if "embeddings.word_embeddings.weight" not in tensors.shapes:
         raise Unfit(f"{folder} is a BERT saved under other names than a {label}: get one of these.")
@@ -256,25 +254,20 @@ def _found(
     folder: Path,
     label: str,
     fits: Mapping[str, str],
-    tensors: Tensors | None,
+    tensors: Tensors,
     each: int,
     title: str = "",
     options: Mapping[str, Any] | None = None,
 ) -> Found:
     """``each``: bytes that a weight takes once loaded."""
-    size = sum(path.stat().st_size for path, _ in files(folder))
-    # A pickle is not opened for its number of weights: they have four bytes each.
-    pickle = folder / pretrained.PICKLED
-    count = tensors.count if tensors is not None else pickle.stat().st_size // 4
-    article = "an" if label[:1] in "HAEIOaeio" else "a"
     return Found(
         folder,
         label=label,
-        title=f"{title} ({label})" if title else f"{article} {label} model",
+        title=f"{title} ({label})" if title else f"{a(label)} model",
         fits=fits,
-        weights=count,
-        size_bytes=size,
-        memory_mb=memory(count, each),
+        weights=tensors.count,
+        size_bytes=sum(path.stat().st_size for path, _ in files(folder)),
+        memory_mb=memory(tensors.count, each),
         options=options or {},
         licence=licence(folder),
     )
@@ -286,10 +279,10 @@ def _with(found: Found, **changed: Any) -> Found:
     return replace(found, **changed)
 
 
-def _dtype(tensors: Tensors | None) -> tuple[dict[str, Any], int]:
+def _dtype(tensors: Tensors) -> tuple[dict[str, Any], int]:
     """Options for what the weights are kept in, and bytes of each: half as many where they came
     in 16 bits, as those of large models do."""
-    half = tensors is not None and tensors.dtypes[:1] in (("BF16",), ("F16",))
+    half = tensors.dtypes[:1] in (("BF16",), ("F16",))
     return ({"dtype": "bfloat16"}, 2) if half else ({}, 4)
 
 
@@ -304,7 +297,7 @@ def _check_files(folder: Path, label: str, *wanted: tuple[tuple[str, ...], ...])
         if any(all((folder / name).is_file() for name in names) for names in choices):
             continue
         missing = [name for name in choices[0] if not (folder / name).is_file()]
-        raise Unfit(f"{folder} is a {label} and lacks {listed(missing)}: get it too.")
+        raise Unfit(f"{folder} is {a(label)} and lacks {listed(missing)}: get it too.")
 
 
 def _check_quantised(folder: Path, facts: Mapping[str, Any]) -> None:

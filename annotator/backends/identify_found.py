@@ -63,8 +63,13 @@ def memory(weights: int, bytes_each: int) -> int:
 
 def clean(text: object, most: int = 100) -> str:
     """A text out of a file, short and printable; it is shown and written down, never obeyed."""
-    line = _UNPRINTABLE.sub(" ", str(text)).strip()
+    line = " ".join(_UNPRINTABLE.sub(" ", str(text)).split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def a(label: str) -> str:
+    """With its article: "an HQ-SAM", "a CLIP"."""
+    return f"{'an' if label[:1] in 'AEHIOaeio' else 'a'} {label}"
 
 
 def is_regular(path: Path) -> bool:

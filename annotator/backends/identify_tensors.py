@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from annotator.backends import identify_looks
+from annotator.backends import checkpoints, identify_looks
 from annotator.backends.identify_found import Unfit, is_regular, start_of, unreadable
 from annotator.backends.pretrained import PICKLED
 
@@ -56,16 +56,17 @@ def read_json(path: Path, what: str = "") -> dict[str, Any]:
     return found
 
 
-def of_folder(folder: Path, *, pickled: bool = False) -> Tensors | None:
-    """The weights of a transformers folder, all shards there and whole; None for one pickle,
-    where ``pickled`` allows it. Raises Unfit that names what is missing or broken."""
+def of_folder(folder: Path, *, pickled: bool = False) -> Tensors:
+    """The weights of a transformers folder, all shards there and whole; ``pickled``: also out of
+    one pickle, which is read without running it. Raises AnnotatorError that names what is missing
+    or broken."""
     shards = _shards(folder)
     if shards:
         return _together([header(folder / name) for name in shards])
     if (folder / PICKLED).is_file():
         identify_looks.check(folder / PICKLED)
         if pickled:
-            return None
+            return of_state(checkpoints.state_dict(folder / PICKLED, lazy=True))
     if any(one.suffix in _PICKLES for one in folder.iterdir()):
         raise Unfit(
             f"The weights in {folder} are a pickle, which runs code when it is read: get the model "
@@ -127,6 +128,11 @@ def made(rows: Mapping[str, tuple[str, tuple[int, ...]]]) -> Tensors:
         counts[kind] = counts.get(kind, 0) + math.prod(shape)
     order = sorted(counts, key=lambda kind: -counts[kind])
     return Tensors({n: shape for n, (_, shape) in rows.items()}, tuple(order), sum(counts.values()))
+
+
+def of_state(state: Mapping[str, Any]) -> Tensors:
+    """Of tensors by their names."""
+    return made({n: (str(one.dtype), tuple(one.shape)) for n, one in state.items()})
 
 
 def _together(parts: list[Tensors]) -> Tensors:

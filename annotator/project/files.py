@@ -82,7 +82,8 @@ def damaged(path: Path, how: str) -> AnnotatorError:
 def check_folder(folder: Path) -> Path:
     """``folder`` made absolute; AnnotatorError unless it is a folder that can be read."""
     try:
-        next(os.scandir(folder), None)
+        with os.scandir(folder) as entries:
+            next(entries, None)
     except FileNotFoundError:
         raise AnnotatorError(
             f"{folder} does not exist; name the folder with your images."

@@ -20,8 +20,10 @@ from annotator.self_test.steps import Found
 
 #: A verb and the numbers or words it is about, as JSON has it.
 Decision = list[Any]
-#: Decisions that each process has told when it is killed.
+#: Decisions that each process has told when it is killed ...
 KILLS = (4, 15, 40)
+#: ... and how many more it makes at most: on a busy computer the kill may take its time.
+_LEAD = 10
 
 _VERBS: Mapping[str, Callable[..., object]] = {
     "accept tag": tags.accept,
@@ -44,7 +46,8 @@ def planned(project: Project) -> list[Decision]:
         for number, image in enumerate(queries.images(db, queries.image_ids(db))):
             found = queries.tags(db, image.id)
             plan.append(["accept tag", image.id, found[0].synset_id])
-            plan += [["reject tag", image.id, tag.synset_id] for tag in found[1:3]]
+            # Not the second: a mask of a rejected tag reads as rejected whatever is said of it.
+            plan += [["reject tag", image.id, tag.synset_id] for tag in found[2:4]]
             plan.append(["add word", image.id, f"größeres Ding № {number}"])
             for place, region in enumerate(queries.regions(db, image.id)):
                 plan.append([("accept mask", "reject mask")[place % 2], region.id])
@@ -70,9 +73,13 @@ def decide(project: Project, decision: Decision) -> None:
 def work(path: Path, plan: Path) -> None:
     """In the process that is killed: make the decisions that are not made yet, one after the
     other, and tell the number of each as soon as it is saved."""
-    decisions: list[Decision] = json.loads(plan.read_text(encoding="utf-8"))
+    todo = json.loads(plan.read_text(encoding="utf-8"))
+    decisions: list[Decision] = todo["decisions"]
     with Project.open(path) as project:
-        for number in range(made(project), len(decisions)):
+        first = made(project)
+        for number in range(first, len(decisions)):
+            if number == first + (todo["at_most"] or len(decisions)):
+                killed.wait()
             decide(project, decisions[number])
             print(json.dumps(number), flush=True)  # noqa: T201 - it is read
 
@@ -92,20 +99,13 @@ def kill(path: Path, folder: Path) -> Found:
     with Project.open(path) as project:
         plan = planned(project)
         before = digest(project)
-    written = folder / "decisions.json"
-    written.write_text(json.dumps(plan), encoding="utf-8")
     hits = told = 0
     with Project.open(peaceful) as twin:
         for kill in (*KILLS, 0):
-            more, was_killed = _let_work(path, written, folder / "decisions.log", kill)
+            more, was_killed = _let_work(path, plan, folder, kill)
             told, hits = max(told, more), hits + was_killed
             with Project.open(path) as project:
                 compare(project, twin, plan, told)
-        if not hits:
-            raise AnnotatorError(
-                "A second process of Annotator could not be killed in the middle of its work: try "
-                "again when the computer is less busy."
-            )
         with Project.open(path) as project:
             travel(project, len(plan), before)
             if digest(project) != digest(twin):
@@ -117,15 +117,18 @@ def kill(path: Path, folder: Path) -> Found:
     return Found(said, {"decisions": len(plan), "kills": hits})
 
 
-def _let_work(path: Path, plan: Path, log: Path, kill: int) -> tuple[int, bool]:
+def _let_work(path: Path, plan: Sequence[Decision], folder: Path, kill: int) -> tuple[int, bool]:
     """Start a process and kill it when it has told ``kill`` decisions, 0 for never; the number of
     decisions by what it told, 0 if it told none, and whether it was killed."""
 
     def enough(lines: Sequence[str]) -> bool:
         return bool(kill) and len(lines) >= kill
 
-    words = ["self-test", "--decide", str(path), str(plan)]
-    ran = killed.until(words, enough, log)
+    written = folder / "decisions.json"
+    todo = {"decisions": plan, "at_most": kill + _LEAD if kill else None}
+    written.write_text(json.dumps(todo), encoding="utf-8")
+    words = ["self-test", "--decide", str(path), str(written)]
+    ran = killed.until(words, enough, folder / "decisions.log")
     return (int(ran.lines[-1]) + 1 if ran.lines else 0), ran.killed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ def until(
         finally:
             process.kill()
             process.wait()
+            assert process.stdin is not None
+            process.stdin.close()
             timed_out = not hung.is_alive()
             hung.cancel()
     if timed_out:
@@ -65,13 +68,19 @@ def until(
     return Ran(lines, killed)
 
 
+def wait() -> None:
+    """In the other process: do nothing until it is killed, or nobody is there to do it."""
+    if sys.stdin is not None:
+        sys.stdin.read()
+
+
 def _started(
     command: Sequence[str], errors: int, environment: dict[str, str]
 ) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             encoding="utf-8",

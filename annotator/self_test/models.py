@@ -81,7 +81,7 @@ def likeness(grounder: Grounder, photo: Pixels, words: tuple[str, ...]) -> np.nd
     heat = cells @ texts.T
     units = np.linalg.norm(cells, axis=-1).ravel(), np.linalg.norm(texts, axis=-1)
     unit = all(np.allclose(one, 1.0, atol=1e-3) for one in units)
-    if heat.shape[2:] != (len(words),) or not heat.size or not unit or not heat.std() > 0:
+    if heat.shape[2:] != (len(words),) or not heat.size or not unit or not np.ptp(heat) > 1e-6:
         raise AnnotatorError(
             "CLIP compares pixels and words with numbers that cannot be: PyTorch or transformers "
             "is damaged, install Annotator again."

@@ -29,6 +29,8 @@ _HOMES = {
     "TORCH_HOME": "cache",
     "HF_HOME": "cache",
 }
+#: Where systems keep what is of no use later; some libraries leave folders there.
+_TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 #: Nothing is fetched, and a person's own packs do not take part.
 _SET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 _UNSET = ("ANNOTATOR_MODELS",)
@@ -42,7 +44,7 @@ def apart(keep: Path | None = None) -> Iterator[Path]:
     Raises AnnotatorError when there is no place for it, and when ``keep`` holds anything."""
     folder = _temporary() if keep is None else _kept(keep)
     try:
-        with _environment(folder / "home"):
+        with _environment(folder / "home", folder / "temporary"):
             yield folder
     finally:
         if keep is None:
@@ -73,9 +75,10 @@ def _kept(folder: Path) -> Path:
 
 
 @contextmanager
-def _environment(home: Path) -> Iterator[None]:
-    before = dict(os.environ)
+def _environment(home: Path, temporary: Path) -> Iterator[None]:
+    before, temporary_before = dict(os.environ), tempfile.tempdir
     changed = {name: str(home / below) for name, below in _HOMES.items()} | _SET
+    changed |= dict.fromkeys(_TEMPORARY, str(temporary))
     # What is found by way of the home folder, and is no setting: the right to draw on the
     # display, and packages that pip installed for this person only.
     permit = Path.home() / ".Xauthority"
@@ -85,12 +88,15 @@ def _environment(home: Path) -> Iterator[None]:
         changed["PYTHONUSERBASE"] = site.getuserbase()
     for below in sorted(set(_HOMES.values())):
         (home / below).mkdir(parents=True, exist_ok=True)
+    temporary.mkdir()
     os.environ.update(changed)
+    tempfile.tempdir = str(temporary)
     for name in _UNSET:
         os.environ.pop(name, None)
     try:
         yield
     finally:
+        tempfile.tempdir = temporary_before
         for name in (*changed, *_UNSET):
             if name in before:
                 os.environ[name] = before[name]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from annotator.backends import registry
 from annotator.backends.registry import Pack
 from annotator.core import masks
 from annotator.core.errors import AnnotatorError
-from annotator.core.records import Progress
+from annotator.core.records import Progress, Region
 from annotator.pipeline import demo
 from annotator.pipeline.propose import propose
 from annotator.pipeline.scan import scan
@@ -108,18 +108,29 @@ def draw(project: Project, pack: Pack) -> Found:
             "Not one mask was drawn: OpenCV or PyTorch computes something else here; install "
             "Annotator again."
         )
-    for region in regions:
-        mask = masks.decode(region.rle)
-        area = int(mask.sum())
-        if mask.shape != sizes[region.image_id] or not 0 < area == region.area:
-            raise AnnotatorError(
-                f"The mask of {region.synset} on {region.image} has {area} pixels in "
-                f"{mask.shape[1]} x {mask.shape[0]}, and {region.area} in "
-                f"{sizes[region.image_id][1]} x {sizes[region.image_id][0]} are noted: pycocotools "
-                "is damaged, install Annotator again."
-            )
+    faults = wrong_masks(regions, sizes)
+    if faults:
+        raise AnnotatorError(faults[0])
     on = len({region.image_id for region in regions})
     return Found(f"{len(regions)} masks on {on} photos, none empty", {"masks": len(regions)})
+
+
+def wrong_masks(
+    regions: Sequence[Region], sizes: Mapping[int, tuple[int | None, int | None]]
+) -> list[str]:
+    """A sentence for each mask that is empty, not of the height and width of its image (``sizes``,
+    by image), or not as large as noted."""
+    faults = []
+    for region in regions:
+        mask = masks.decode(region.rle)
+        height, width = sizes[region.image_id]
+        if mask.shape != (height, width) or not 0 < int(mask.sum()) == region.area:
+            faults.append(
+                f"The mask of {region.synset} on {region.image} has {mask.sum()} pixels of "
+                f"{mask.shape[1]} x {mask.shape[0]}, and {region.area} of {width} x {height} are "
+                "noted: pycocotools is damaged, install Annotator again."
+            )
+    return faults
 
 
 def drive(steps: Iterator[Progress]) -> Mapping[str, object]:

@@ -45,7 +45,9 @@ def models_show(words: Namespace, out: Output) -> int:
     text = table(("role", "model", "size", "ready", "licence", "source"), rows)
     prompts = [name for one in found["roles"].values() for name in one["prompts"]]
     asked = f"\n\nprompts: {', '.join(prompts)}" if prompts else ""
-    out.result(found, f"{head}\n\n{text}{asked}")
+    missing = any(one["downloads"] and not one["present"] for one in found["roles"].values())
+    hint = f"\n\n{_missing(found['name'])}" if missing else ""
+    out.result(found, f"{head}\n\n{text}{asked}{hint}")
     return 0
 
 
@@ -59,7 +61,12 @@ def models_verify(words: Namespace, out: Output) -> int:
         {"role": role, "file": file, "ok": fine, "message": message}
         for role, file, fine, message in found
     ]
-    out.result({"ok": ok, "files": files}, table(("role", "file", "result"), rows))
+    text = table(("role", "file", "result"), rows)
+    roles = {role for role, _, fine, _ in found if not fine}
+    specs = registry.load_pack(words.pack).specs
+    if any(specs[role].downloads for role in roles):
+        text += f"\n\n{_missing(words.pack)}"
+    out.result({"ok": ok, "files": files}, text)
     return 0 if ok else 1
 
 
@@ -82,9 +89,11 @@ def models_remove(words: Namespace, out: Output) -> int:
     from annotator.backends import tuned
 
     gone = tuned.remove(words.pack)
+    # A model that was added from elsewhere stays there: nothing but its manifest goes.
+    rest = ", with its weights" if len(gone) > 1 else "; nothing else was deleted"
     out.result(
         {"pack": words.pack, "removed": [str(path) for path in gone]},
-        f"The pack {words.pack} is deleted, with its weights.",
+        f"The pack {words.pack} is deleted{rest}.",
     )
     return 0
 
@@ -110,6 +119,10 @@ def _secret(name: str) -> str:
     if not found.strip():
         raise AnnotatorError(f"No key was given for {name}: type it, or send it to stdin.")
     return found.strip()
+
+
+def _missing(pack: str) -> str:
+    return f"What is missing: annotator models download {pack}"
 
 
 def _here(pack: dict[str, Any]) -> str:

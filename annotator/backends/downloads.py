@@ -46,10 +46,10 @@ _BYTES, _SECONDS = 2**20, 0.2
 
 
 def ask(items: Sequence[Item], settings: Settings = DEFAULT) -> tuple[Item, ...]:
-    """The items with what the model hub says of them, one question for each repository of which
-    something is missing. Raises AnnotatorError when it cannot be asked."""
+    """The items with what the model hub says of them, one question for each repository. Raises
+    AnnotatorError when it cannot be asked."""
     with connected(settings) as client:
-        asking = asked(client, items, settings)
+        asking = asked(client, items, settings, all_of_them=True)
         while True:
             try:
                 next(asking)

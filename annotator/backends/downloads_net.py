@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 _MOST_HOPS = 10
 #: Seconds for a connection, and for the next bytes of an answer.
-_CONNECT, _READ = 15.0, 60.0
+_CONNECT, _READ = 15.0, 30.0
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 #: No server is waited for longer than this, whatever it asks for: seconds.
 _LONGEST = 60.0

@@ -87,11 +87,11 @@ def known_size(items: Iterable[Item]) -> int:
 
 
 def asked(
-    client: httpx2.Client, items: Sequence[Item], settings: Settings
+    client: httpx2.Client, items: Sequence[Item], settings: Settings, *, all_of_them: bool = False
 ) -> Generator[Step, None, tuple[Item, ...]]:
     """The items with what the hub says of them, one question for each repository of which
-    something is missing. Raises AnnotatorError."""
-    missing = {_repository(item) for item in items if not item.there}
+    something is missing (or for all of them). Raises AnnotatorError."""
+    missing = {_repository(item) for item in items if all_of_them or not item.there}
     listings: dict[tuple[str, str], Listing | None] = {}
     found: dict[Path, Item] = {}
     for item in items:

@@ -231,6 +231,7 @@ def _describe_role(spec: RoleSpec) -> dict[str, Any]:
         "sha256": None,
         "server": spec.options.get("base_url") if spec.kind in SERVED else None,
         "prompts": [one.name for one in spec.prompts],
+        "downloads": bool(spec.downloads),
         "present": True,
     }
     if spec.file is not None:

@@ -155,6 +155,8 @@ class WeightFolder:
         AnnotatorError on a mismatch."""
         path = self.locate()
         for name, expected in self.hashes.items():
+            if not (path / name).is_file():
+                raise AnnotatorError(f"The model folder {path} has no {name}: get it again.")
             if sha256(path / name) != expected.lower():
                 raise AnnotatorError(
                     f"The weight file {path / name} is not the one its manifest names: get it "

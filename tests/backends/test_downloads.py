@@ -188,6 +188,8 @@ def test_an_open_list_is_asked_of_the_hub(
     assert (home / "tiny" / "words" / "list.txt").read_bytes() == b"cat dog"
     assert not (home / "evil.json").exists()
     assert downloads.plan(pack, None, settings)[0].there
+    # Who lists it for another machine gets the files, also where all of them are here.
+    assert len(downloads.ask(downloads.plan(pack, None, settings), settings)) == 3
 
 
 def test_half_a_folder_is_no_model(

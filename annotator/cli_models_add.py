@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.cli_output import NOTHING_WRITTEN, Output, facts, plain
 from annotator.cli_parser_base import Commands, a_path, a_text
-from annotator.core.errors import AnnotatorError
 
 if TYPE_CHECKING:
     from annotator.backends.identify import Found
@@ -159,4 +158,3 @@ def add_models_add(group: Commands) -> None:
 
 
 COMMANDS = {"models add": models_add}
-__all__ = ["COMMANDS", "AnnotatorError", "add_models_add"]

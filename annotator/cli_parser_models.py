@@ -36,7 +36,7 @@ def add_models(commands: Commands) -> None:
     )
     server.add_argument("--look", action="store_true", help="ask it now which models it has")
     remove = group.add(
-        "remove", "delete a pack that was trained here, with its weights", "models remove clip-mine"
+        "remove", "delete a pack that was trained or added here", "models remove clip-mine"
     )
     remove.add_argument("pack", metavar="PACK", type=a_text, help="its name")
     key = group.add(

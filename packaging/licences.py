@@ -227,6 +227,8 @@ def _library(file: str, carrier: str, entry: dict[str, Any]) -> Part:
     if package is not None:
         part.version = package.version
         part.texts.append((f"copyright of Debian's {package.name}", _read(package.copyright)))
+    if carrier and not part.texts:
+        part.note = "; ".join(filter(None, (part.note, f"its notice is among those of {carrier}")))
     return part
 
 

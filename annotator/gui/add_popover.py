@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -160,7 +161,7 @@ class AddPopover(Form):
     def _show(self, one: Look) -> None:
         self._look, found = one, one.found
         if found.reason:
-            self._say(found.reason, "error")
+            self._say(in_form(found.reason), "error")
             return
         facts = [f"This is {found.title}"]
         if found.size_bytes:
@@ -234,6 +235,7 @@ class AddPopover(Form):
 
     def _failed(self, why: str) -> None:
         self._job = None
+        why = in_form(why)
         self._say(why, "error")
         if not self.isVisible():
             self._session.message.emit("error", why)
@@ -245,7 +247,8 @@ class AddPopover(Form):
     def _refused(self, error: Exception) -> None:
         if shiboken6.isValid(self):
             known = isinstance(error, AnnotatorError)
-            self._say(str(error) if known else in_words(error, "That did not work"), "error")
+            words = in_form(str(error)) if known else in_words(error, "That did not work")
+            self._say(words, "error")
 
     # --- how it looks
 
@@ -277,3 +280,8 @@ class AddPopover(Form):
         self.cancel.setText("Close" if running else "Cancel")
         if self.isVisible():
             self.place()
+
+
+def in_form(sentence: str) -> str:
+    """A sentence that may name options of the command, for a form that has fields instead."""
+    return re.sub(r"--(\w+)", r"“\1”", re.sub(r" with --(name|with)\b", "", sentence))

@@ -29,6 +29,8 @@ class Downloads(QObject):
         self._jobs = jobs
         #: The pack whose form is on screen: how its download ended is said there.
         self.watched = ""
+        #: Command of a form -> the pack that came for it last: it is chosen there next.
+        self.arrived: dict[str, str] = {}
 
     def job(self, pack: str) -> Job | None:
         """The download of a pack that is under way."""
@@ -43,10 +45,15 @@ class Downloads(QObject):
         job = self._jobs.start(
             _name(pack), lambda: _fetch(items), f"Downloading {title}", droppable=True
         )
-        offers = (("Choose it", command),)
-        job.finished.connect(
-            lambda: self._say(pack, "info", f"{title} is downloaded and can be used.", offers)
-        )
+
+        def finished() -> None:
+            if pack != self.watched:
+                self.arrived[command] = pack
+            self._say(
+                pack, "info", f"{title} is downloaded and can be used.", (("Choose it", command),)
+            )
+
+        job.finished.connect(finished)
         job.failed.connect(lambda why: self._say(pack, "error", why))
         job.cancelled.connect(
             lambda: self._say(

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -19,6 +20,7 @@ from annotator.gui.overlay import Overlay
 
 #: Height of a field in pixels, as the style sheet makes it.
 FIELD = 30
+_ADJUST = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
 
 
 class Form(Overlay):
@@ -59,6 +61,11 @@ class Form(Overlay):
         """A line of the form; its words stand in the middle of the field's height."""
         label = QLabel(text, self)
         label.setMinimumHeight(FIELD)
+        # A field that wants more than there is takes it from itself, not from the label.
+        label.setMinimumWidth(label.sizeHint().width())
+        if isinstance(field, QComboBox):
+            field.setMinimumContentsLength(8)
+            field.setSizeAdjustPolicy(_ADJUST)
         if isinstance(field, QWidget):
             label.setBuddy(field)
             field.setAccessibleName(text)

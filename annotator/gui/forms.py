@@ -76,6 +76,9 @@ class Forms:
 
         def show(found: list[PackFacts]) -> None:
             if shiboken6.isValid(form):
+                arrived = self._session.downloads.arrived.pop("propose", "")
+                if arrived:
+                    form.choose_pack(arrived)
                 form.set_packs(found, self._session.models.name)
                 form.open_at(under)
                 form.grid.setFocus()
@@ -130,7 +133,8 @@ class Forms:
 
         def show(found: list[MaskPack]) -> None:
             if shiboken6.isValid(form):
-                form.set_packs(found, self._session.models.name)
+                arrived = self._session.downloads.arrived.pop("models", "")
+                form.set_packs(found, arrived or self._session.models.name)
                 form.open_at(under)
                 form.packs.setFocus()
 
@@ -168,8 +172,10 @@ class Forms:
         form.ask()
 
     def _model_added(self, pack: str, role: str) -> None:
-        self._session.message.emit("info", f"The model was added as the pack {pack}.")
-        self._chosen(pack, "propose" if role in ("tagger", "language_model") else "models")
+        command = "propose" if role in ("tagger", "language_model") else "models"
+        used = "" if command == "propose" else " and is used for heatmaps and masks now"
+        self._session.message.emit("info", f"The model was added as the pack {pack}{used}.")
+        self._chosen(pack, command)
 
     def _chosen(self, pack: str, command: str) -> None:
         """Use a pack that is here now, for what it was wanted for."""

@@ -73,9 +73,9 @@ class GetPopover(Form):
 
         def show(plan: Plan) -> None:
             if shiboken6.isValid(self) and plan.pack == self._pack:
+                self._show(plan)
                 self.open_at(under)
                 self._session.downloads.watched = self._pack
-                self._show(plan)
                 self.go.setFocus()
 
         self._read(show)
@@ -115,8 +115,8 @@ class GetPopover(Form):
         if job is not None:
             self._follow(job)
         elif plan.parts:
-            self._set_mode("choose")
             self._count()
+            self._set_mode("choose")
         else:
             self._done()
 
@@ -204,10 +204,16 @@ class GetPopover(Form):
         self._ended(show)
 
     def _failed(self, why: str) -> None:
-        self._ended(lambda plan: self._show(plan, why, "error"))
+        self._ended(lambda plan: self._again(plan, why, "error"))
 
     def _cancelled(self) -> None:
-        self._ended(lambda plan: self._show(plan, _STOPPED))
+        self._ended(lambda plan: self._again(plan, _STOPPED, "hint"))
+
+    def _again(self, plan: Plan, why: str, kind: str) -> None:
+        self._show(plan, why, kind)
+        if self._mode == "choose":
+            self.go.setText("Try again" if kind == "error" else "Go on")
+        self.go.setFocus()
 
     def _ended(self, show: Callable[[Plan], object]) -> None:
         """What is there now, and what is still to come."""
@@ -221,6 +227,8 @@ class GetPopover(Form):
         self._set_mode("done")
         self.go.setText("Use it")
         self.go.setEnabled(True)
+        self.go.setFocus()
+        self.place()
 
     def _say(self, words: str, kind: str) -> None:
         say(self.says, words, kind)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 
-from annotator.gui.form import Form, hint
+from annotator.gui.form import Form, hint, say
 from annotator.gui.pack_facts import MaskPack
 from annotator.gui.words import one_line, size_words
+
+NOT_HERE = "It is not on this computer yet."
 
 
 class ModelsPopover(Form):
@@ -60,8 +62,7 @@ class ModelsPopover(Form):
         row = self.packs.currentIndex()
         one = self._facts[row] if 0 <= row < len(self._facts) else None
         self.says.setText(one.description if one is not None else "")
-        self.why.setText(one.missing if one is not None else "")
-        self.why.setVisible(bool(self.why.text()))
+        say(self.why, *lack(one.missing, one.download) if one is not None else ("",))
         show_get(self.get, one.download if one is not None else 0)
         self.go.setEnabled(one is not None and not one.missing)
         if self.isVisible():
@@ -70,6 +71,12 @@ class ModelsPopover(Form):
     def _go(self) -> None:
         self.close_it()
         self.chosen.emit(self.packs.currentData())
+
+
+def lack(missing: str, size: int) -> tuple[str, str]:
+    """Why a pack cannot be used, and the kind of words that is: nothing is wrong with one that
+    only has to be fetched."""
+    return (NOT_HERE, "doubt") if missing and size else (missing, "error")
 
 
 def show_get(button: QPushButton, size: int) -> None:

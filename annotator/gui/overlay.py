@@ -52,6 +52,9 @@ class Overlay(QFrame):
         if layout is not None:
             layout.activate()
         self.adjustSize()
+        if layout is not None and layout.hasHeightForWidth():
+            # Words that wrap: the size hint knows their height only for a width of its own choice.
+            self.resize(self.width(), layout.totalHeightForWidth(self.width()))
         if under is not None:
             corner = under.mapTo(window, QPoint(under.width(), under.height() + 6))
             left = corner.x() - self.width()

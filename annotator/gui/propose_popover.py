@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton, QWidget
 
 from annotator.core.records import Filter, Grid
 from annotator.gui import theme
-from annotator.gui.form import Form, hint
-from annotator.gui.models_popover import show_get
+from annotator.gui.form import Form, hint, say
+from annotator.gui.models_popover import lack, show_get
 from annotator.gui.pack_facts import PackFacts
 from annotator.gui.propose_more import MoreFields
 from annotator.gui.propose_talk import TalkFields
@@ -151,10 +151,7 @@ class ProposePopover(Form):
         server, missing = facts.image_server, facts.missing
         sent = f"Images of this folder are sent to {server}"
         sent += ", and nothing hides them on the way there" if facts.open_way else ""
-        self.notice.setText(missing or sent)
-        self.notice.setObjectName("error" if missing else "doubt")
-        self.notice.style().unpolish(self.notice)
-        self.notice.style().polish(self.notice)
+        say(self.notice, *(lack(missing, facts.download) if missing else (sent, "doubt")))
         self.form.setRowVisible(self.notice, bool(missing or server))
         show_get(self.get, facts.download)
         self.form.setRowVisible(self.get, bool(facts.download))

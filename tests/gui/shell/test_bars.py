@@ -17,6 +17,7 @@ from annotator.gui.messages import MessageBar
 from annotator.gui.pack_facts import PackFacts
 from annotator.gui.propose_popover import FILTER_WORDS, GRID_WORDS, ProposePopover
 from annotator.gui.status_line import StatusLine, duration, progress_text
+from annotator.gui.words import size_words
 
 
 @pytest.fixture
@@ -91,6 +92,64 @@ def test_a_job_without_a_total_runs_without_an_end(qtbot: QtBot, jobs: Jobs) -> 
     assert line.bar.maximum() == 0
     with qtbot.waitSignal(job.finished):
         steps.go_on.set()
+
+
+def test_a_download_is_told_in_bytes_more_than_a_bar_can_count(
+    qtbot: QtBot, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("annotator.gui.jobs.time.monotonic", lambda: now[0])
+    line = StatusLine()
+    qtbot.addWidget(line)
+    line.watch(jobs)
+    steps = Steps()
+    job = jobs.start("download clip", steps, "Downloading CLIP")
+    job._tell("progressed", Progress("preparing", 9, None, message="reading what is there"))
+    assert progress_text(job) == "reading what is there…"
+    # Gone on with: what was there before is none of the line's speed.
+    job._tell("progressed", Progress("download", 15_000_000_000, 31_000_000_000, message="a.bin"))
+    now[0] = 10.0
+    job._tell("progressed", Progress("download", 15_500_000_000, 31_000_000_000, message="a.bin"))
+    assert progress_text(job) == "15.5 GB of 31.0 GB · 5 min left · 50 MB/s"
+    line._refresh()
+    assert (line.bar.value(), line.bar.maximum()) == (500, 1000)
+    with qtbot.waitSignal(job.ended):
+        steps.go_on.set()
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 KB"),
+        (1, "1 KB"),
+        (42_420_000, "42 MB"),
+        (999_499, "999 KB"),
+        (999_500, "1 MB"),
+        (999_499_999, "999 MB"),
+        (999_500_000, "1.0 GB"),
+        (31_700_000_000, "31.7 GB"),
+    ],
+)
+def test_bytes_as_a_person_says_them(count: int, words: str) -> None:
+    assert size_words(count) == words
+
+
+def test_jobs_without_a_project_are_shown_beside_those_of_one(qtbot: QtBot, jobs: Jobs) -> None:
+    line, own = StatusLine(), Jobs()
+    qtbot.addWidget(line)
+    line.watch(own, jobs)
+    line.show()
+    first, second = Steps(), Steps()
+    download = own.start("download clip", first, "Downloading CLIP")
+    assert line.title.text() == "Downloading CLIP"
+    tag = jobs.start("tag", second, "Proposing tags")
+    assert line.title.text() == "Proposing tags and 1 more"
+    with qtbot.waitSignal(tag.ended):
+        second.go_on.set()
+    assert line.title.text() == "Downloading CLIP"
+    with qtbot.waitSignal(download.ended):
+        first.go_on.set()
+    assert not line.cancel.isVisible()
 
 
 def test_cancel_says_that_it_is_stopping(qtbot: QtBot, jobs: Jobs) -> None:

@@ -7,41 +7,20 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from file_server import FileServer, Status
 
-from annotator.backends import downloads, registry
+from annotator.backends import downloads
 from annotator.backends.downloads import Settings
 from annotator.backends.downloads_net import writing
 from annotator.core.errors import AnnotatorError
 
 DATA = bytes(range(256)) * 8192
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="files of a POSIX system")
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    from huggingface_hub import constants
-
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    for name in ("HF_ENDPOINT", "HF_TOKEN", "ANNOTATOR_MODELS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(registry, "user_models", lambda: tmp_path / "models")
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    with FileServer().running() as made:
-        yield made
 
 
 class Fetched(NamedTuple):

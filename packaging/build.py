@@ -54,7 +54,7 @@ def build(words: argparse.Namespace) -> None:
     environment = {
         **os.environ,
         "ANNOTATOR_BUILD_VERSION": own_version(),
-        "ANNOTATOR_BUILD_ICONS": str(icons),
+        "ANNOTATOR_BUILD_WORK": str(work),
         "ANNOTATOR_BUILD_OPERATORS": "1" if _operators(python) else "0",
         # PyInstaller looks at modules by importing some of them.
         "QT_QPA_PLATFORM": "offscreen",
@@ -84,8 +84,8 @@ def finish(folder: Path, python: Path, icons: Path) -> None:
     packs = folder / "packs"
     packs.mkdir()
     (packs / "README.txt").write_text(PACKS, encoding="utf-8")
-    beside = _HERE / "build_beside.py"
-    _run(python, str(beside), str(folder), str(icons))
+    _run(python, str(_HERE / "build_beside.py"), str(folder), str(icons))
+    _run(python, str(_HERE / "licences.py"), str(folder))
 
 
 def own_version() -> str:

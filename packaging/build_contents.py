@@ -21,13 +21,17 @@ EXCLUDED = (
     # Around sentence models; Annotator runs MiniLM by transformers' BERT.
     "sentence_transformers",
     # torch's compiler and its tests: models run as they are written.
-    *("triton", "torch._inductor", "torch.testing._internal", "torch.test", "torchgen"),
+    *("triton", "torch.test"),
+    *("torch.testing._internal.opinfo", "torch.testing._internal.common_methods_invocations"),
+    *("torch.testing._internal.common_modules", "torch.testing._internal.common_nn"),
+    *("torch.testing._internal.common_distributed", "torch.testing._internal.common_quantization"),
+    *("torch.testing._internal.hypothesis_utils", "torch.testing._internal.jit_utils"),
     *("torch.utils.tensorboard", "torch.utils.benchmark", "torch.utils.bottleneck"),
-    *("torch.utils.model_dump", "torch.onnx", "torch._export.db", "caffe2", "cuda"),
+    *("torch.utils.model_dump", "torch._export.db", "caffe2", "cuda"),
     # Downloads go by the address, without the hub's client in Rust.
     "hf_xet",
-    # Curves are drawn as PNG: other formats need fonts taken apart.
-    *("fontTools", "matplotlib.tests", "mpl_toolkits", "matplotlib.backends.backend_pdf"),
+    # Curves are drawn as PNG.
+    *("matplotlib.tests", "mpl_toolkits", "matplotlib.backends.backend_pdf"),
     *("matplotlib.backends.backend_ps", "matplotlib.backends.backend_svg"),
     *("matplotlib.backends.backend_pgf", "matplotlib.backends.web_backend"),
     # Tests that packages carry.
@@ -36,6 +40,8 @@ EXCLUDED = (
     # Windows that Annotator does not draw.
     *("PySide6.QtQml", "PySide6.QtQuick", "PySide6.QtWebEngineCore", "PySide6.QtNetwork"),
     *("PIL.ImageQt", "PIL.ImageTk"),
+    # GPL, and only for typing at Python's own prompt.
+    *("readline", "_gdbm", "_dbm"),
 )
 
 #: (reason, pattern of a path) of files that hooks collect and nothing loads.
@@ -49,10 +55,10 @@ UNWANTED = (
      r"|sceneparsers|renderers|geometryloaders|position|sensors|texttospeech|canbus)/"),
     ("Qt: networks, sensors, databases, 3D",
      r"platforms/(lib)?q(eglfs|linuxfb|vnc|minimalegl|vkkhrdisplay|direct2d)"),
-    ("Qt: networks, sensors, databases, 3D", r"(^|/)libQt6(EglFS|Network|Sql)"),
+    ("Qt: networks, sensors, databases, 3D", r"(^|/)libQt6(EglF[sS]|Network|Sql)"),
     # It would mix the computer's GTK with the libraries in here.
     ("Qt: networks, sensors, databases, 3D", r"platformthemes/libqgtk3"),
-    ("Qt: translations", r"PySide6/(Qt/)?translations/(?!qtbase_|qt_[a-z]{2}(_[A-Z]{2})?\.qm)"),
+    ("Qt: translations", r"PySide6/(Qt/)?translations/"),
     ("OpenCV's own Qt", r"^cv2/qt/"),
     ("torch: headers, tests, tools",
      r"^torch/(include|share|test|bin/(?!torch_shm_manager))"),
@@ -60,10 +66,9 @@ UNWANTED = (
      r"^torch/lib/(lib)?(aoti_custom_ops|backend_with_compiler|jitbackend_test|torchbind_test"
      r"|c10d_cuda_test|aoti_.*test)"),
     ("torch: headers, tests, tools", r"^torch/lib/.*\.(a|lib)$"),
-    ("torch: source of what is compiled already",
-     r"^torch/(_inductor|_dynamo|_export|_functorch|_numpy|_vendor|ao|distributed|export|fx|onnx"
-     r"|testing|utils|_refs|_decomp|_prims|_higher_order_ops|_subclasses|package|profiler"
-     r"|quantization|sparse|masked|nested|optim|distributions|cuda|xpu|mps|mtia)/.*\.py$"),
+    # All of it is there compiled; what reads its own source at import are settings.
+    ("torch: source of its compiler and of computing on many machines",
+     r"^torch/(_inductor|_dynamo|distributed|onnx|testing)/(?!.*config[^/]*\.py$).*\.py$"),
     ("transformers: converters of checkpoints", r"^transformers/.*/convert_[^/]*\.py$"),
     ("tests, stubs and C sources of packages", r"(^|/)(tests?|testing)/.*\.(py|npy|npz|pkl|gz)$"),
     ("tests, stubs and C sources of packages", r"\.(pyi|pyx|pxd|h|hpp|c|cpp|cu|cuh)$"),
@@ -112,6 +117,7 @@ def part(path: str) -> str:
     return OTHERS
 
 
+ORPHANS = "libraries that only those wanted"
 NO_OPERATORS = "torchvision: compiled operators that do not load beside this torch"
 
 

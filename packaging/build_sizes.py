@@ -13,7 +13,7 @@ from pathlib import Path
 import build_contents
 
 MB = 10**6
-_STRIPPED = "names of torch's functions for debuggers"
+_STRIPPED = "what torch and Python hold for debuggers"
 
 
 def total(folder: Path) -> int:
@@ -37,15 +37,18 @@ def by_part(folder: Path) -> dict[str, int]:
 
 
 def strip(folder: Path) -> int:
-    """Take the debuggers' names out of torch's libraries, where that is usual (Linux) and the tool
-    is there. Returns the bytes saved."""
+    """Take the debuggers' names out of torch's and Python's own libraries, where that is usual
+    (Linux) and the tool is there. Those that wheels carry were edited by other tools and stay as
+    they are. Returns the bytes saved."""
     tool = shutil.which("strip") if sys.platform.startswith("linux") else None
     if tool is None:
         return 0
     before = total(folder)
-    for path in sorted((folder / "_internal" / "torch" / "lib").glob("*.so*")):
-        if path.is_file() and not path.is_symlink():
-            subprocess.run([tool, "--strip-unneeded", path], check=True)
+    inside = folder / "_internal"
+    for pattern in ("torch/lib/*.so*", "libpython3*.so*", "python3*/lib-dynload/*.so"):
+        for path in sorted(inside.glob(pattern)):
+            if path.is_file() and not path.is_symlink():
+                subprocess.run([tool, "--strip-unneeded", path], check=True)
     return before - total(folder)
 
 

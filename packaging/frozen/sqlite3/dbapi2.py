@@ -1,0 +1,3 @@
+"""See the package."""
+
+from pysqlite3.dbapi2 import *  # noqa: F403

@@ -68,6 +68,7 @@ def write(bundle: Path, site_packages: Path) -> list[Part]:
     contents = bundle_contents.read(bundle, site_packages)
     known: dict[str, Any] = tomllib.loads((TEXTS / "known.toml").read_text(encoding="utf-8"))
     parts, wrong = collect(contents, bundle, known)
+    parts = merged([*parts, _python(), _bootloader()])
     wrong += [
         f"{one.name} ({one.licence}) may only be passed on under the GPL: leave it out."
         for one in parts
@@ -86,8 +87,9 @@ def write(bundle: Path, site_packages: Path) -> list[Part]:
 def collect(
     contents: Contents, bundle: Path, known: dict[str, Any]
 ) -> tuple[list[Part], list[str]]:
-    """What is inside, by name, and a sentence for each thing of which no licence is known."""
-    parts, wrong = [_python(), _bootloader()], []
+    """What is inside beside Python, and a sentence for each thing of which no licence is known."""
+    parts: list[Part] = []
+    wrong: list[str] = []
     for name, one in contents.distributions.items():
         part = _distribution(one, known["distribution"].get(name, {}))
         part.holds = _holds(len(contents.files[name]), contents.modules[name])
@@ -115,7 +117,7 @@ def collect(
         found = sum(1 for pattern in entry["files"] for _ in bundle.glob(pattern))
         if found:
             parts.append(_entry(entry["name"], entry, _holds(found, 0)))
-    return _merged(parts), wrong
+    return parts, wrong
 
 
 def permitted(expression: str) -> bool:
@@ -274,15 +276,15 @@ def _known_library(known: list[dict[str, Any]], name: str) -> dict[str, Any] | N
     return None
 
 
-def _merged(parts: list[Part]) -> list[Part]:
+def merged(parts: list[Part]) -> list[Part]:
     """One part for the several libraries of one project, in the order of the alphabet."""
-    merged: dict[tuple[str, str, str], Part] = {}
+    found: dict[tuple[str, str, str], Part] = {}
     for part in sorted(parts, key=lambda one: (one.name.lower(), one.version, one.holds)):
-        first = merged.setdefault((part.name, part.version, part.licence), part)
+        first = found.setdefault((part.name, part.version, part.licence), part)
         if first is not part:
             first.holds = f"{first.holds}, {part.holds}"
             first.texts += [one for one in part.texts if one not in first.texts]
-    return list(merged.values())
+    return list(found.values())
 
 
 def _holds(files: int, modules: int) -> str:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QObject, QUrl
 from PySide6.QtGui import QDesktopServices, QDropEvent, QFileOpenEvent
 
-from annotator.core import program
 from annotator.gui.opening import SUFFIX
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ def show(path: Path) -> bool:
 def _as_outside() -> Iterator[None]:
     """The environment that this program was started with. Packaged, it looks for libraries in its
     own folder, and programs of the system must not."""
+    from annotator.core import program  # looks into what is installed: not before the first image
+
     name = "LD_LIBRARY_PATH"
     ours, before = os.environ.get(name), os.environ.get(f"{name}_ORIG")
     if not program.frozen() or not sys.platform.startswith("linux") or ours is None:

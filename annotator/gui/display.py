@@ -7,8 +7,6 @@ import ctypes
 import importlib.util
 import os
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -68,6 +66,9 @@ def tell(sentence: str) -> None:
     print(f"annotator: error: {sentence}", file=sys.stderr)  # noqa: T201
     if sys.stderr is not None and sys.stderr.isatty():
         return
+    import shutil
+    import subprocess
+
     for program, *words in _BOARDS:
         found = shutil.which(program)
         if found is not None:

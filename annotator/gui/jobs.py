@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Failure, Progress
 from annotator.gui.faults import in_words
-from annotator.gui.workers import join
+from annotator.gui.workers import Hurry, join
 
 #: Makes the generator, on the job's own thread, so that it may load models first.
 Factory = Callable[[], Iterator[Progress]]
@@ -55,11 +55,10 @@ class Job(QObject):
         self.cancelling = True
         self._stop.set()
 
-    def wait(self, until: float | None = None) -> bool:
+    def wait(self, hurry: Hurry | None = None) -> bool:
         """Block until its thread has ended; for closing, never on the UI thread while it shows.
-        One that is droppable is waited for ``until`` then on the monotonic clock. Whether it has
-        ended."""
-        return join(self._thread, until if self.droppable else None)
+        One that is droppable is waited for until ``hurry`` is over. Whether it has ended."""
+        return join(self._thread, hurry if self.droppable else None)
 
     @property
     def rate(self) -> float | None:
@@ -161,14 +160,17 @@ class Jobs(QObject):
     def get(self, name: str) -> Job | None:
         return self._jobs.get(name)
 
-    def close(self, until: float | None = None) -> bool:
+    def stop(self) -> None:
+        """Cancel all, and start none any more."""
+        self._closed = True
+        for job in self.running:
+            job.cancel()
+
+    def close(self, hurry: Hurry | None = None) -> bool:
         """Cancel all and wait for their threads, see ``Job.wait``. What they had finished is
         kept. Whether all have ended."""
-        self._closed = True
-        jobs = self.running
-        for job in jobs:
-            job.cancel()
-        ended = [job.wait(until) for job in jobs]
+        self.stop()
+        ended = [job.wait(hurry) for job in self.running]
         return all(ended)
 
     def _sweep(self) -> None:

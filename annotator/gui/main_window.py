@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import shiboken6
 from PySide6.QtCore import QPoint, QRect, QSettings, Qt, QTimer, Signal, SignalInstance
-from PySide6.QtGui import (
-    QCloseEvent,
-    QDragEnterEvent,
-    QDropEvent,
-    QGuiApplication,
-    QResizeEvent,
-)
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -39,6 +32,7 @@ from annotator.gui.shell_commands import register
 from annotator.gui.start_page import StartPage
 from annotator.gui.status_line import StatusLine
 from annotator.gui.top_bar import TopBar
+from annotator.gui.workers import Hurry
 from annotator.gui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -76,6 +70,7 @@ class MainWindow(QMainWindow):
         self._gone = False
         #: A model was still working when the program was to end, and nobody waited for it.
         self.left_working = False
+        self._hurry = Hurry()
         self.setWindowTitle("Annotator")
         self.resize(1440, 900)
         self.setAcceptDrops(True)
@@ -261,12 +256,11 @@ class MainWindow(QMainWindow):
         self.wait.setText("Saving…")
         self.stack.setCurrentWidget(self.wait)
         session.stop()
-        args = (session, _PATIENCE_S if self._quitting else None)
-        threading.Thread(target=self._finish, args=args, name="closing").start()
+        threading.Thread(target=self._finish, args=(session,), name="closing").start()
 
-    def _finish(self, session: Session, patience: float | None) -> None:
+    def _finish(self, session: Session) -> None:
         try:
-            self.left_working = not session.finish(patience)
+            self.left_working = not session.finish(self._hurry)
         finally:
             self._ended.emit()
 
@@ -382,10 +376,12 @@ class MainWindow(QMainWindow):
         if self._gone:
             event.accept()
             return
+        self._hurry.begin(_PATIENCE_S)
+        self.own_jobs.stop()
         if self.session is None and not self._ending and self._opening is None:
             self._gone = True
             self.hide()
-            self.left_working |= not self.own_jobs.close(time.monotonic() + _PATIENCE_S)
+            self.left_working |= not self.own_jobs.close(self._hurry)
             event.accept()
             self.closed.emit()
             QApplication.quit()

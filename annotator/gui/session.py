@@ -19,7 +19,7 @@ from annotator.gui.downloads import Downloads
 from annotator.gui.faults import in_words
 from annotator.gui.jobs import Jobs
 from annotator.gui.models import Models
-from annotator.gui.workers import Done, Pool, Task
+from annotator.gui.workers import Done, Hurry, Pool, Task
 from annotator.project.project import Project
 from annotator.project.sqlite import sqlite3
 
@@ -225,18 +225,17 @@ class Session(QObject):
             self._later.stop()
             self._unsubscribe()
 
-    def finish(self, patience: float | None = None) -> bool:
+    def finish(self, hurry: Hurry | None = None) -> bool:
         """After ``stop``, on any thread: carry out every decision that was asked for, end jobs,
         and close the project. May take as long as the step at hand.
 
-        ``patience``: models that compute for longer, in seconds, are left to it. What they would
-        say is lost, as the project is closed before; what was written is whole. False when one
-        was left: then the program has to end.
+        ``hurry``: models that compute for longer are left to it. What they would say is lost, as
+        the project is closed before; what was written is whole. False when one was left: then the
+        program has to end.
         """
         self._decisions.close(finish=True)
-        until = None if patience is None else time.monotonic() + patience
-        ended = [self.jobs.close(until)]
-        ended += [pool.close(finish=False, until=until) for pool in self._pools]
+        ended = [self.jobs.close(hurry)]
+        ended += [pool.close(finish=False, hurry=hurry) for pool in self._pools]
         self.project.close()
         return all(ended)
 

@@ -13,6 +13,8 @@ import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal
 
 Done = Callable[[Any], object]
+#: How often it is looked whether there is no more time to wait, in seconds.
+_LOOK_S = 0.02
 
 
 class Task(NamedTuple):
@@ -78,15 +80,15 @@ class Pool(QObject):
             heapq.heappush(self._heap, (-priority, self._sign * number, number, task))
             self._wake.notify()
 
-    def close(self, *, finish: bool, until: float | None = None) -> bool:
-        """End the threads. ``finish``: do what is queued first; else drop it. ``until``: wait no
-        longer than to this moment of the monotonic clock. Whether all have ended."""
+    def close(self, *, finish: bool, hurry: Hurry | None = None) -> bool:
+        """End the threads. ``finish``: do what is queued first; else drop it. ``hurry``: they are
+        waited for until that is over. Whether all have ended."""
         with self._wake:
             self._closing = True
             if not finish:
                 self._heap.clear()
             self._wake.notify_all()
-        ended = [join(thread, until) for thread in self._threads]
+        ended = [join(thread, hurry) for thread in self._threads]
         return all(ended)
 
     def _work(self) -> None:
@@ -128,9 +130,27 @@ class Pool(QObject):
                 self.idle.emit()
 
 
-def join(thread: threading.Thread, until: float | None) -> bool:
-    """Wait for its end, at most ``until`` then on the monotonic clock. Whether it has ended."""
-    thread.join(None if until is None else max(0.0, until - time.monotonic()))
+class Hurry:
+    """How long threads are waited for: as long as they take, until ``begin`` is called."""
+
+    def __init__(self) -> None:
+        self._until: float | None = None
+
+    def begin(self, seconds: float) -> None:
+        """From now on for so many seconds and no longer. On any thread; the first call counts."""
+        if self._until is None:
+            self._until = time.monotonic() + seconds
+
+    @property
+    def over(self) -> bool:
+        return self._until is not None and time.monotonic() >= self._until
+
+
+def join(thread: threading.Thread, hurry: Hurry | None) -> bool:
+    """Wait for its end, at most until ``hurry`` is over. Whether it has ended."""
+    thread.join(None if hurry is None else 0)
+    while thread.is_alive() and hurry is not None and not hurry.over:
+        thread.join(_LOOK_S)
     return not thread.is_alive()
 
 

@@ -60,6 +60,7 @@ sys.exit(main([sys.argv[1]]))
 BUSY = """
 import sys, threading
 from pathlib import Path
+from PySide6.QtCore import QTimer
 from annotator.core.records import Progress
 from annotator.gui import app, main_window, steps
 from annotator.operations import synsets
@@ -77,9 +78,14 @@ class Leaving(main_window.MainWindow):
     def leave(self, session):
         steps._start(session, "segment", "Drawing masks", model, "", droppable=True)
         session.work(lambda: threading.Event().wait(), print)
+        self.own_jobs.start("download big", model, droppable=True)
         for i in range(20):
             session.act(synsets.add, f"word {i}")
-        self.close()
+        if "first" in sys.argv:
+            self.close_project()  # which waits for the model
+            QTimer.singleShot(0, self.close)
+        else:
+            self.close()
 
 main_window._PATIENCE_S = 0.1
 app.MainWindow = Leaving
@@ -125,17 +131,18 @@ def test_the_first_image_is_on_screen_before_any_model_library(photos: Path, nam
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("how", ["at once", "first the project"])
 def test_a_model_that_computes_keeps_no_program_alive_and_no_decision_is_lost(
-    photos: Path,
+    photos: Path, how: str
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", BUSY, photos],
+        [sys.executable, "-c", BUSY, photos, *how.split()],
         capture_output=True,
         text=True,
         env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
         timeout=60,
     )
-    assert (done.stdout, done.returncode) == ("computing\n", 0)
+    assert (done.stdout, done.returncode) == ("computing\ncomputing\n", 0)
     assert "Traceback" not in done.stderr
     place = photos.parent / "photos.annot"
     left = {path.name for path in photos.parent.glob("photos.annot*")}

@@ -10,6 +10,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.records import Failure, Progress
 from annotator.gui.faults import log_file
 from annotator.gui.jobs import Jobs
+from annotator.gui.workers import Hurry
 
 
 @pytest.fixture
@@ -145,7 +146,9 @@ def test_only_a_job_that_may_be_dropped_is_left_behind(qtbot: QtBot) -> None:
     written: list[bool] = []
     model = jobs.start("model", stuck, droppable=True)
     jobs.start("export", writing)
-    assert not jobs.close(until=0.0)  # a moment long past
+    hurry = Hurry()
+    hurry.begin(0.0)
+    assert not jobs.close(hurry)
     assert written == [True]  # whatever it takes
     with qtbot.waitSignal(model.cancelled):
         go_on.set()

@@ -39,6 +39,8 @@ from annotator.core.records import Progress
 
 #: First line of the manifests that this module wrote and may delete.
 MARK = "# A model that was added, written by Annotator: `annotator models remove` deletes it."
+#: What a model's file or folder is called when it has no name of its own.
+_NO_NAMES = frozenset(("", "model", "models", "weights", "checkpoint", "main", "final", "adapter"))
 _KEYS = ("file", "folder", "adapter")
 _KEPT = "nothing was left behind"
 
@@ -75,7 +77,7 @@ def add(
     spec = added_base.spec(found, role, slug(_own_name(found.path)) or role, base)
     said = ""
     if attempt:
-        yield Progress("load", 0, None)
+        yield Progress("load", 0, None, message="and ask it once")
         trial = Pack(name, name, "", _manifest(name), {**below.specs, role: spec})
         said = added_try.answer(trial, role)
     if spec.file is not None and not spec.file.sha256:
@@ -113,7 +115,8 @@ def check_name(name: str) -> None:
 def default_name(found: Found) -> str:
     """A name for the pack, out of that of the file or folder; "my-" before one that a shipped
     pack has."""
-    made = slug(_own_name(found.path)) or slug(found.label) or "model"
+    made = slug(_own_name(found.path))
+    made = made if made not in _NO_NAMES else slug(found.label) or "model"
     mine = any(one.stem == made for one in shipped("models").glob("*.toml"))
     return f"{'my-' if mine else ''}{made}"[:64].rstrip("-_")
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from annotator.backends import identify_checkpoints, identify_folders
+from annotator.backends import identify_checkpoints, identify_folders, identify_looks, registry
 from annotator.backends.clip_lora import CONFIG, WEIGHTS
-from annotator.backends.identify_found import WHAT_FITS, Found, Unfit, is_regular
+from annotator.backends.identify_found import WHAT_FITS, Found, Unfit, is_regular, start_of
 from annotator.backends.identify_tensors import listed
 from annotator.core.errors import AnnotatorError
 from annotator.core.paths import is_folder, there
@@ -86,9 +86,10 @@ def _whole(path: Path) -> Path:
 
 def _look(path: Path) -> Found:
     if not path.is_dir():
-        if path.suffix == ".toml":
-            raise Unfit(f"{path} is a manifest of a pack, maybe: put it into the folder of models.")
-        return identify_checkpoints.look(path, identify_checkpoints.first_bytes(path))
+        start = identify_looks.check(path)
+        if path.suffix == ".toml" and b"[roles." in start_of(path, 64 * 1024):
+            raise Unfit(f"{path} is the manifest of a pack: put it into {registry.user_models()}.")
+        return identify_checkpoints.look(path, start)
     if is_regular(path / "config.json") or is_regular(path / CONFIG):
         return identify_folders.look(path)
     if is_regular(path / "model_index.json"):

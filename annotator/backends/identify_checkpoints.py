@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.backends import checkpoints, identify_looks, manifest
-from annotator.backends.identify_found import WHAT_FITS, Found, Unfit, memory, start_of
+from annotator.backends.identify_found import WHAT_FITS, Found, Unfit, memory
 from annotator.backends.identify_tensors import header
 from annotator.core.paths import shipped
 
@@ -33,6 +33,8 @@ def look(path: Path, start: bytes) -> Found:
         header(path)  # whole?
     elif identify_looks.is_text(start):
         raise Unfit(f"{path} is a text, not the weights of a model: choose the model itself.")
+    elif not start.startswith((b"PK", b"\x80")):
+        raise Unfit(f"{path} is no file of weights that is known here: {WHAT_FITS}.")
     state = checkpoints.state_dict(path, lazy=True)
     for one in (_sam, _tcl, _classifier):
         found = one(path, state)
@@ -168,8 +170,3 @@ def _hint(state: Mapping[str, Tensor]) -> str:
     ):
         return " If it belongs to a folder with a config.json, add that folder."
     return ""
-
-
-def first_bytes(path: Path) -> bytes:
-    """Checked for what is surely no model."""
-    return identify_looks.check(path, start_of(path))

@@ -316,7 +316,10 @@ def test_no_name_writes_into_the_manifest(clip: Path, tmp_path: Path, home: Path
 def test_names_out_of_other_scripts(clip: Path, tmp_path: Path) -> None:
     other = clip.rename(tmp_path / "モデル")
     assert add("grounder", other)["pack"] == "my-clip"
-    long = other.rename(tmp_path / ("b" * 100))
+    named = other.rename(tmp_path / "model")
+    with pytest.raises(AnnotatorError, match="There is a pack my-clip already"):
+        add("grounder", named)
+    long = named.rename(tmp_path / ("b" * 100))
     assert add("grounder", long)["pack"] == "b" * 64
 
 

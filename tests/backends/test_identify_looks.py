@@ -72,12 +72,13 @@ CASES: list[tuple[str, Callable[[], bytes], str]] = [
     ("a.safetensors", tensors, "a model that is not known here"),
     ("a.pth", lambda: b"\0" * 5000, "begins with nothing but zeros"),
     ("a.pth", lambda: b"hello there, I am a text\n" * 9, "is a text"),
-    ("a.pth", lambda: bytes(range(7, 255)) * 9, "is no checkpoint of weights"),
+    ("a.pth", lambda: bytes(range(7, 255)) * 9, "is no file of weights that is known here"),
     ("a.pth", lambda: b"\x80\x02}q\x00", "cannot be used"),
     ("a.gguf", lambda: b"GGUF\x03\0\0\0" + b"\xff" * 16, "is cut short or damaged"),
     ("a.gguf", lambda: b"GGUF\x63\0\0\0" + b"\0" * 16, "is cut short or damaged"),
     ("a.bin", lambda: b"lmgg\1\0\0\0", "old GGML format"),
-    ("a.toml", lambda: b'name = "x"\n', "manifest of a pack"),
+    ("a.toml", lambda: b'[roles.refiner]\nkind = "x"\n', "is the manifest of a pack"),
+    ("a.toml", lambda: b"[project]\n" * 9, "is a text"),
     ("a.exe", lambda: b"MZ\x90\0", "is a program"),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -262,18 +263,42 @@ def migrate(db: sqlite3.Connection, path: Path) -> Path | None:
 
     A file that has content is first copied to ``<path>.backup-<format>``; the copy's path is
     returned. Returns None when nothing had to be saved. Raises AnnotatorError when the copy
-    cannot be written; the file is then untouched.
+    cannot be written, or another program has the file open (an older one would go on writing
+    by the older format); the file is then untouched.
     """
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    version = _version(db)
     if version >= latest():
         return None
+    if version and not alone(db):
+        raise AnnotatorError(
+            f"{path} is of an older format and open in another program, perhaps an older "
+            "Annotator; close it there, then open it again."
+        )
     backup = _backup(db, path, version) if version else None
     with _atomic(db, new=not version):
-        for migration in MIGRATIONS[version:]:
+        # Read again: another program may have done it meanwhile.
+        for migration in MIGRATIONS[_version(db) :]:
             migration(db)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {latest()}")
     return backup
+
+
+def alone(db: sqlite3.Connection) -> bool:
+    """Whether no other connection has the file open, which then is left in journal mode DELETE:
+    SQLite lets only the sole connection leave WAL mode."""
+    waits = db.execute("PRAGMA busy_timeout").fetchone()[0]
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        return bool(db.execute("PRAGMA journal_mode = DELETE").fetchone()[0] == "delete")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {waits}")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _atomic(db: sqlite3.Connection, *, new: bool) -> AbstractContextManager[object]:
@@ -307,14 +332,17 @@ def _backup(db: sqlite3.Connection, path: Path, version: int) -> Path:
     while copy.exists():
         number += 1
         copy = path.with_name(f"{path.name}.backup-{version}-{number}")
+    # Under another name until it is whole: a kill leaves no half copy under this one.
+    part = path.with_name(f".{copy.name}.{os.getpid()}.part")
     try:
-        target = sqlite3.connect(copy)
+        target = sqlite3.connect(part)
         try:
             db.backup(target)
         finally:
             target.close()
+        part.replace(copy)
     except (sqlite3.Error, OSError) as error:
-        copy.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise AnnotatorError(
             f"{path} is of an older format and a copy of it cannot be saved as {copy} ({error}); "
             "free some space or make its folder writable."

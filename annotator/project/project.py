@@ -22,7 +22,7 @@ from annotator.core.paths import is_folder
 from annotator.core.records import Kind, Step
 from annotator.project import files, journal
 from annotator.project.cache import Cache
-from annotator.project.migrations import migrate
+from annotator.project.migrations import alone, migrate
 from annotator.project.sqlite import sqlite3
 
 _BUSY_MS = 5000
@@ -323,18 +323,9 @@ def _check_content(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _settle(db: sqlite3.Connection) -> None:
-    """Enter WAL mode; mark runs of dead programs as interrupted when nobody else is here.
-
-    Leaving WAL mode works only for the sole connection, so it tells whether we are alone; then
-    a run that claims to be running is not.
-    """
-    db.execute("PRAGMA busy_timeout = 0")
-    try:
-        alone = db.execute("PRAGMA journal_mode = DELETE").fetchone()[0] == "delete"
-    except sqlite3.OperationalError:
-        alone = False
-    db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-    if alone and db.execute("SELECT 1 FROM runs WHERE status = 'running'").fetchone():
+    """Enter WAL mode; mark runs of dead programs as interrupted when nobody else is here: then a
+    run that claims to be running is not."""
+    if alone(db) and db.execute("SELECT 1 FROM runs WHERE status = 'running'").fetchone():
         db.execute(
             "UPDATE runs SET status = 'interrupted', ended = ? WHERE status = 'running'",
             (journal.now(),),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from annotator import cli_parser
-from annotator.cli_output import Output
+from annotator.cli_output import Output, plain
 from annotator.core.errors import AnnotatorError, Cancelled
 
 #: A command: its words and where it prints; returns the exit status.
@@ -134,4 +134,4 @@ def _one_line(error: Exception) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(plain(text), file=sys.stderr, flush=True)

@@ -35,6 +35,12 @@ def test_create_with_a_bad_folder(run: Any, tmp_path: Path, photos: Path) -> Non
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "photos"]
 
 
+def test_a_name_cannot_steer_the_terminal(run: Any, tmp_path: Path) -> None:
+    ran = run("status", tmp_path / "a\x1b[31mb.annot")
+    refused(ran, "a\N{REPLACEMENT CHARACTER}[31mb.annot does not exist")
+    assert "\x1b" not in ran.err
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions mean nothing here")
 def test_create_with_an_unreadable_folder(run: Any, tmp_path: Path, photos: Path) -> None:
     photos.chmod(0)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 #: How long a model that works is waited for when the program ends, in seconds.
-_PATIENCE_S = 1.0
+_PATIENCE_S = 2.0
 
 
 class MainWindow(QMainWindow):

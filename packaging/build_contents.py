@@ -52,7 +52,7 @@ UNWANTED = (
     ("Qt: QML, Quick, WebEngine, PDF, on-screen keyboard", r"^PySide6/(Qt/)?(qml|resources)/"),
     ("Qt: networks, sensors, databases, 3D",
      r"PySide6/(Qt/)?plugins/(tls|networkinformation|sqldrivers|egldeviceintegrations|qmltooling"
-     r"|sceneparsers|renderers|geometryloaders|position|sensors|texttospeech|canbus)/"),
+     r"|sceneparsers|renderers|geometryloaders|position|sensors|texttospeech|canbus|generic)/"),
     ("Qt: networks, sensors, databases, 3D",
      r"platforms/(lib)?q(eglfs|linuxfb|vnc|minimalegl|vkkhrdisplay|direct2d)"),
     ("Qt: networks, sensors, databases, 3D", r"(^|/)libQt6(EglF[sS]|Network|Sql)"),
@@ -69,6 +69,11 @@ UNWANTED = (
     # All of it is there compiled; what reads its own source at import are settings.
     ("torch: source of its compiler and of computing on many machines",
      r"^torch/(_inductor|_dynamo|distributed|onnx|testing)/(?!.*config[^/]*\.py$).*\.py$"),
+    # torch links neither; the second compiler is for GPUs older than any that it runs on.
+    ("CUDA: several GPUs' solvers, profilers, BLAS for other programs",
+     r"^nvidia/.*/(lib)?(cusolverMg|nvrtc(-builtins)?[._]alt|cufftw|nvblas|nvperf_|checkpoint"
+     r"|pcsamplingutil)"),
+    ("CUDA: headers and libraries to link with", r"^nvidia/.*(/include/|\.a$|\.lib$)"),
     ("transformers: converters of checkpoints", r"^transformers/.*/convert_[^/]*\.py$"),
     ("tests, stubs and C sources of packages", r"(^|/)(tests?|testing)/.*\.(py|npy|npz|pkl|gz)$"),
     ("tests, stubs and C sources of packages", r"\.(pyi|pyx|pxd|h|hpp|c|cpp|cu|cuh)$"),

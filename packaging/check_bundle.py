@@ -40,7 +40,7 @@ def check(folder: Path, flavour: str = "cpu", run: bool = True) -> list[str]:
     program too."""
     inside = folder / "_internal"
     files = [path.relative_to(inside).as_posix() for path in inside.rglob("*") if _is_own(path)]
-    faults = [*ones(files), *nones(files), *paths_of_builder(folder)]
+    faults = [*ones(files), *nones(files), *links(folder)]
     size = build_sizes.total(folder)
     if size > LIMITS[flavour]:
         faults.append(f"It has {size / 1e6:,.0f} MB, more than {LIMITS[flavour] / 1e6:,.0f}.")
@@ -70,14 +70,17 @@ def nones(files: list[str]) -> list[str]:
     return faults
 
 
-def paths_of_builder(folder: Path) -> list[str]:
-    """Links that leave the folder: they lead nowhere on another computer."""
+def links(folder: Path) -> list[str]:
+    """Links that leave the folder or lead nowhere: on another computer neither works."""
     root = folder.resolve()
-    return [
-        f"The link {path.relative_to(folder)} leaves the folder."
-        for path in folder.rglob("*")
-        if path.is_symlink() and not path.resolve().is_relative_to(root)
-    ]
+    faults = []
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            if not path.resolve().is_relative_to(root):
+                faults.append(f"The link {path.relative_to(folder)} leaves the folder.")
+            elif not path.exists():
+                faults.append(f"The link {path.relative_to(folder)} leads nowhere.")
+    return faults
 
 
 def started(folder: Path) -> list[str]:

@@ -83,6 +83,12 @@ def test_a_link_out_of_the_folder_is_a_fault(tmp_path: Path) -> None:
     assert faults(bundle) == ["The link _internal/elsewhere.so leaves the folder."]
 
 
+def test_a_link_to_nothing_is_a_fault(tmp_path: Path) -> None:
+    made(tmp_path, *GOOD)
+    (tmp_path / "_internal" / "gone.so").symlink_to("torchvision.libs/gone.so")
+    assert faults(tmp_path) == ["The link _internal/gone.so leads nowhere."]
+
+
 def test_a_large_bundle_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(check_bundle.LIMITS, "cpu", 4000)
     (fault,) = faults(made(tmp_path, *GOOD))

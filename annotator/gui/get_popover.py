@@ -192,6 +192,8 @@ class GetPopover(Form):
         self.numbers.setText((progress_text(job) if last is not None else "starting…") + file)
         self.go.setText("Stopping…" if job.cancelling else "Stop")
         self.go.setEnabled(not job.cancelling)
+        if self.isVisible():
+            self.place()  # there may be a line more
 
     def _finished(self, _: object) -> None:
         def show(plan: Plan) -> None:

@@ -195,6 +195,9 @@ def test_it_can_be_stopped_and_gone_on_with(
     part = models / NAME / "model.safetensors.part"
     qtbot.waitUntil(lambda: part.is_file() and part.stat().st_size > 0, timeout=20_000)
     assert form.go.text() == "Stop"
+    form._tick()
+    lines = form.numbers
+    assert lines.height() >= lines.heightForWidth(lines.width())  # nothing is cut off
     assert window.status.title.text() == "Downloading Tiny CLIP"
     form.go.click()
     assert form.go.text() == "Stopping…"
@@ -303,6 +306,9 @@ def test_the_propose_form_leads_there_too(
     form.get.click()
     get = shown(qtbot, window, GetPopover)
     assert [check.isChecked() for check in get.checks] == [True, False]  # the tags were wanted
+    get.chosen.emit("clip")  # as when it is there
+    qtbot.waitUntil(form.isVisible, timeout=20_000)
+    assert form.pack.currentData() == "clip"
 
 
 def test_what_to_carry_here_is_a_text_with_every_address_hash_and_place(

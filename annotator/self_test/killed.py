@@ -13,7 +13,7 @@ from pathlib import Path
 from annotator.core import program
 from annotator.core.errors import AnnotatorError
 
-#: Seconds after which a process that says nothing any more is ended.
+#: Seconds that a process may take at most.
 PATIENCE = 300.0
 
 
@@ -58,8 +58,8 @@ def until(
             hung.cancel()
     if timed_out:
         raise AnnotatorError(
-            f"A second process of Annotator said nothing for {PATIENCE:.0f} s and was ended: look "
-            "whether other programs keep this computer busy, and try again."
+            f"A second process of Annotator was not ready after {PATIENCE:.0f} s and was ended: "
+            "look whether other programs keep this computer busy, and try again."
         )
     if not killed and status:
         raise AnnotatorError(

@@ -49,6 +49,12 @@ def perform(name: str, work: Callable[[], Found]) -> Step:
         ok, said = False, str(error)
         # Its reason, where a library gave one; else the sentence says all there is.
         details = traceback.format_exc() if error.__cause__ is not None else ""
+    except OSError as error:
+        ok, details = False, traceback.format_exc()
+        said = (
+            f"The folder of the self-test cannot be used ({error.strerror or error}): free some "
+            "space, or name another folder with --keep."
+        )
     except Exception as error:  # the boundary of a step: told, with its traceback in the JSON
         ok, details = False, traceback.format_exc()
         what = " ".join(f"{type(error).__name__}: {error}".split())

@@ -44,7 +44,7 @@ def test_its_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_one_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs(WAITS, monkeypatch)
     monkeypatch.setattr(killed, "PATIENCE", 0.5)
-    with pytest.raises(AnnotatorError, match="said nothing for"):
+    with pytest.raises(AnnotatorError, match="was not ready after"):
         killed.until([], lambda _: False, tmp_path / "log")
 
 

@@ -32,6 +32,8 @@ def test_what_a_step_found_or_what_is_wrong() -> None:
     known = perform("two", raising(AnnotatorError("The disk is full; free some space.")))
     assert (known.ok, known.said) == (False, "The disk is full; free some space.")
     assert known.details == ""
+    full = perform("disk", raising(OSError(28, "No space left on device", "x.jpg")))
+    assert full.said.startswith("The folder of the self-test cannot be used (No space left")
     unknown = perform("three", raising(ZeroDivisionError("x\ny")))
     assert not unknown.ok
     assert "(ZeroDivisionError: x y)" in unknown.said

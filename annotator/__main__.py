@@ -61,6 +61,12 @@ def open_window(path: Path | None, picture: Path | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    from annotator.gui import display
+
+    trouble = display.trouble()
+    if trouble:
+        display.tell(trouble)
+        return 1
     if path is not None and picture is not None:
         from annotator.gui import self_test
 

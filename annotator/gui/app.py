@@ -15,7 +15,7 @@ from PySide6.QtCore import QCoreApplication, QSettings, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
-from annotator.gui import display, icons, theme
+from annotator.gui import icons, theme
 from annotator.gui.desktop import FileOpener
 from annotator.gui.main_window import MainWindow
 
@@ -26,13 +26,9 @@ _SIGNAL_MS = 400
 def run(path: Path | None, made: Callable[[MainWindow], object] | None = None) -> int:
     """Open the window on a project, a folder of photos, or the start page; block until it closes.
 
-    Returns the exit status, 1 and a sentence where no window can be opened. The window is on
-    screen before the project is opened. ``made`` is told of the window before it is shown.
+    Returns the exit status. The window is on screen before the project is opened. ``made`` is told of the window
+    before it is shown.
     """
-    trouble = display.trouble()
-    if trouble:
-        display.tell(trouble)
-        return 1
     application = make_application()
     window = MainWindow()
     _catch(window)

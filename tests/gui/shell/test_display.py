@@ -88,10 +88,9 @@ def test_what_needs_no_such_library_is_not_asked_about(
 
 def test_a_display_that_is_not_there_is_one_sentence_and_no_crash(tmp_path: Path) -> None:
     """The real program; on a system without Qt's libraries it names these instead."""
-    words = "from annotator.gui import app; raise SystemExit(app.run(None))"
     environ = {key: value for key, value in os.environ.items() if key != "QT_QPA_PLATFORM"}
     done = subprocess.run(
-        [sys.executable, "-c", words],
+        [sys.executable, "-m", "annotator"],
         capture_output=True,
         text=True,
         env=environ | {"DISPLAY": ":4711", "PATH": str(tmp_path)},

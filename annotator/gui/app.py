@@ -26,8 +26,8 @@ _SIGNAL_MS = 400
 def run(path: Path | None, made: Callable[[MainWindow], object] | None = None) -> int:
     """Open the window on a project, a folder of photos, or the start page; block until it closes.
 
-    Returns the exit status. The window is on screen before the project is opened. ``made`` is told of the window
-    before it is shown.
+    Returns the exit status. The window is on screen before the project is opened. ``made`` is told
+    of the window before it is shown.
     """
     application = make_application()
     window = MainWindow()

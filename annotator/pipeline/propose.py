@@ -187,8 +187,9 @@ def _run(
                 batch.append(job)
                 pace.step(job.failed)
                 if len(batch) >= WRITE_BATCH or pace.due():
-                    _write(project, began.run, batch, grouper, meter, told)
-                    batch = []
+                    # Not again if it cannot be: synsets that it made would be gone by then.
+                    finished, batch = batch, []
+                    _write(project, began.run, finished, grouper, meter, told)
                     yield pace.progress(job.image.path)
         finally:
             # Also when a later image could not be asked: what was answered may have been paid.

@@ -13,6 +13,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.records import Answer, Proposal, Proposed
 from annotator.operations import synsets as decide_synsets
 from annotator.pipeline import propose as module
+from annotator.pipeline import vocabulary
 from annotator.pipeline.options import ProposeOptions
 from annotator.pipeline.propose import propose
 from annotator.pipeline.scan import scan
@@ -398,3 +399,24 @@ def test_without_its_folder_nothing_is_marked(
 def test_wrong_options_are_named(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(AnnotatorError, match=says):
         ProposeOptions(**wrong)
+
+
+def test_a_disk_that_is_full_is_said(
+    ten: Project, pack: Any, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = vocabulary.Grouper.tag
+
+    def fill(self: vocabulary.Grouper, db: Any, ids: Sequence[int]) -> None:
+        tag(self, db, ids)
+        # As when the log of the database finds no room at the end of the transaction.
+        db.execute("PRAGMA max_page_count = 1")
+        db.execute("INSERT INTO meta VALUES ('filler', zeroblob(1000000))")
+
+    monkeypatch.setattr(module, "WRITE_BATCH", 8)
+    monkeypatch.setattr(vocabulary.Grouper, "tag", fill)
+    with pytest.raises(AnnotatorError, match="is full, so the last step was not saved"):
+        finish(propose(ten, pack))
+    assert stored(ten) == []
+    monkeypatch.setattr(vocabulary.Grouper, "tag", tag)
+    ten._writer.execute("PRAGMA max_page_count = 1000000")
+    assert finish(propose(ten, pack))["done"] == 10

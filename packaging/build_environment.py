@@ -1,12 +1,14 @@
 """The Python environment that the executable is built in: Annotator, its models, PyInstaller.
 
-It is used again only while it was built from this very pyproject.toml, for this flavour. Nothing
-here needs more than the standard library: it runs on the Python that ``make`` was given.
+It is used again only while it was built for this very project table of pyproject.toml and this
+flavour. Nothing here needs more than the standard library: it runs on the Python that ``make`` was
+given.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ import sys
 import tomllib
 import venv
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FLAVOURS = ("cpu", "gpu")
@@ -48,16 +51,22 @@ def environment(folder: Path, flavour: str, torch: str = "") -> Path:
 
 
 def fingerprint(torch: str = "") -> str:
-    """What an environment was made from: pyproject.toml, the Python, the torch asked for."""
-    data = (ROOT / "pyproject.toml").read_bytes()
-    return hashlib.sha256(data + sys.version.encode() + torch.encode()).hexdigest()[:16]
+    """What an environment was made from: the project as pyproject.toml has it (not the settings of
+    tools there), the Python, the torch asked for."""
+    made_from = json.dumps([_project(), sys.version, torch or CPU_TORCH])
+    return hashlib.sha256(made_from.encode()).hexdigest()[:16]
 
 
 def requirements(without: tuple[str, ...] = ()) -> list[str]:
     """What pyproject.toml asks for to run and to package, but for the distributions named."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = _project()
     wanted = [*project["dependencies"], *project["optional-dependencies"]["package"]]
     return [one for one in wanted if distribution(one) not in without]
+
+
+def _project() -> dict[str, Any]:
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return dict(data["project"])
 
 
 def distribution(requirement: str) -> str:

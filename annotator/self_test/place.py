@@ -31,6 +31,8 @@ _HOMES = {
 }
 #: Where systems keep what is of no use later; some libraries leave folders there.
 _TEMPORARY = ("TMPDIR", "TEMP", "TMP")
+#: Bytes that the files of the self-test take, with some to spare.
+_NEEDED = 150_000_000
 #: Nothing is fetched, and a person's own packs do not take part.
 _SET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 _UNSET = ("ANNOTATOR_MODELS",)
@@ -44,6 +46,12 @@ def apart(keep: Path | None = None) -> Iterator[Path]:
     Raises AnnotatorError when there is no place for it, and when ``keep`` holds anything."""
     folder = _temporary() if keep is None else _kept(keep)
     try:
+        free = shutil.disk_usage(folder).free
+        if free < _NEEDED:
+            raise AnnotatorError(
+                f"The disk with {folder} has {free // 1_000_000} MB left and the self-test needs "
+                f"{_NEEDED // 1_000_000}: free some space, or name another folder with --keep."
+            )
         with _environment(folder / "home", folder / "temporary"):
             yield folder
     finally:

@@ -88,3 +88,13 @@ def test_without_a_place_it_says_what_to_do(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     with pytest.raises(AnnotatorError, match="name one with --keep"), place.apart():
         pytest.fail("it was used")
+
+
+def test_a_disk_that_is_nearly_full_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(place, "_NEEDED", 2**80)
+    with pytest.raises(AnnotatorError, match="free some space"), place.apart():
+        pytest.fail("it was used")
+    assert list(tmp_path.iterdir()) == []

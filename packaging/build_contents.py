@@ -95,7 +95,7 @@ PARTS = (
     ("transformers", r"^(transformers|tokenizers|safetensors|sentencepiece|huggingface_hub)[/.]"),
     ("Qt", r"^(PySide6|shiboken6)/|^libQt6|^libicu|^lib(pyside|shiboken)"),
     ("OpenCV", r"^(cv2|opencv_python_headless\.libs)/"),
-    ("scipy, scikit-learn, scikit-image", r"^(scipy|scipy\.libs|sklearn|skimage|scikit_.*)/"),
+    ("scipy, scikit-learn, scikit-image", r"^(scipy|scipy\.libs|sklearn|skimage)/"),
     ("numpy", r"^numpy(\.libs)?/"),
     ("images: Pillow, HEIC, matplotlib", r"^(PIL|pillow|pi_heif|matplotlib|contourpy|kiwisolver)"),
     ("SQLite", r"^(pysqlite3|sqlite3)|libsqlite3"),
@@ -104,6 +104,7 @@ PARTS = (
 )
 _PARTS = tuple((part, re.compile(pattern)) for part, pattern in PARTS)
 OTHERS = "others"
+_EXCLUDED_DISTRIBUTIONS = {"scikit_learn", "scikit_image", *(one.lower() for one in EXCLUDED)}
 
 
 def reason(path: str) -> str:
@@ -122,6 +123,7 @@ def part(path: str) -> str:
     return OTHERS
 
 
+METADATA = "lists of installed files"
 ORPHANS = "libraries that only those wanted"
 NO_OPERATORS = "torchvision: compiled operators that do not load beside this torch"
 
@@ -132,6 +134,7 @@ def vision_binary(path: str) -> bool:
 
 
 def excluded_metadata(place: str) -> bool:
-    """Whether a folder of metadata is of a distribution whose code stays out."""
-    name = re.split(r"-\d", place, maxsplit=1)[0].lower().replace("-", "_")
-    return name in {"scikit_learn", "scikit_image", *(one.lower() for one in EXCLUDED)}
+    """Whether a path is of the metadata of a distribution whose code stays out."""
+    name, info, _ = place.partition(".dist-info")
+    name = re.split(r"-\d", name, maxsplit=1)[0].lower().replace("-", "_")
+    return bool(info) and name in _EXCLUDED_DISTRIBUTIONS

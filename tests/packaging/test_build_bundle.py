@@ -177,6 +177,13 @@ def test_operators_of_torchvision_are_known_by_their_files() -> None:
     assert not build_contents.vision_binary("torchvision/ops/_utils.pyc")
 
 
+def test_metadata_goes_with_the_code() -> None:
+    assert build_contents.excluded_metadata("scikit_learn-1.9.1.dist-info/METADATA")
+    assert build_contents.excluded_metadata("scipy-1.17.1.dist-info")
+    assert not build_contents.excluded_metadata("torch-2.13.0+cpu.dist-info/METADATA")
+    assert not build_contents.excluded_metadata("torch/test.py")
+
+
 def test_every_file_counts_to_one_part(tmp_path: Path) -> None:
     made(tmp_path, *GOOD, "annotator", "_internal/torch/lib/libtorch_cpu.so", "LICENCES/A.txt")
     sizes = build_sizes.by_part(tmp_path)

@@ -31,7 +31,7 @@ EXCLUDED = (
     # Downloads go by the address, without the hub's client in Rust.
     "hf_xet",
     # Curves are drawn as PNG.
-    *("matplotlib.tests", "mpl_toolkits", "matplotlib.backends.backend_pdf"),
+    *("matplotlib.tests", "matplotlib.backends.backend_pdf"),
     *("matplotlib.backends.backend_ps", "matplotlib.backends.backend_svg"),
     *("matplotlib.backends.backend_pgf", "matplotlib.backends.web_backend"),
     # Tests that packages carry.

@@ -244,3 +244,21 @@ def test_the_torchvision_that_goes_with_a_torch() -> None:
 def test_an_environment_is_of_one_pyproject_and_one_torch() -> None:
     assert build_environment.fingerprint() == build_environment.fingerprint()
     assert build_environment.fingerprint("torch==2.12.0+cpu") != build_environment.fingerprint()
+
+
+def test_without_a_cpu_torch_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[str] = []
+
+    def nothing(python: Path, *words: str) -> None:
+        wanted.append(words[-1])
+        raise build_environment.BuildError("pip did not work")
+
+    monkeypatch.setattr(build_environment, "_pip", nothing)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(build_environment.BuildError, match="PIP_FIND_LINKS.*FLAVOUR=gpu"):
+        build_environment.environment(tmp_path / "env", "cpu", "torch==9.9+cpu")
+    assert wanted == ["torch==9.9+cpu"]
+    # What failed is not taken for an environment the next time.
+    assert not list((tmp_path / "env").glob(".cpu-*"))

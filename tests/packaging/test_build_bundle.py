@@ -256,8 +256,12 @@ def test_without_a_cpu_torch_it_says_what_to_do(
         raise build_environment.BuildError("pip did not work")
 
     monkeypatch.setattr(build_environment, "_pip", nothing)
+    # An empty folder will do: a real environment takes seconds.
+    monkeypatch.setattr(
+        build_environment.venv, "create", lambda folder, with_pip: folder.mkdir(parents=True)
+    )
     monkeypatch.setattr(sys, "platform", "linux")
-    with pytest.raises(build_environment.BuildError, match="PIP_FIND_LINKS.*FLAVOUR=gpu"):
+    with pytest.raises(build_environment.BuildError, match=r"PIP_FIND_LINKS.*FLAVOUR=gpu"):
         build_environment.environment(tmp_path / "env", "cpu", "torch==9.9+cpu")
     assert wanted == ["torch==9.9+cpu"]
     # What failed is not taken for an environment the next time.

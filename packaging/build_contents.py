@@ -104,7 +104,10 @@ PARTS = (
 )
 _PARTS = tuple((part, re.compile(pattern)) for part, pattern in PARTS)
 OTHERS = "others"
-_EXCLUDED_DISTRIBUTIONS = {"scikit_learn", "scikit_image", *(one.lower() for one in EXCLUDED)}
+_EXCLUDED_DISTRIBUTIONS = {
+    *("scikit_learn", "scikit_image", "cuda_bindings", "cuda_pathfinder", "cuda_toolkit"),
+    *(one.lower() for one in EXCLUDED),
+}
 
 
 def reason(path: str) -> str:

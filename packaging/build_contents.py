@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import re
 
+#: What builds and tests.
+TOOLS = (
+    *("pip", "setuptools", "wheel", "pkg_resources", "PyInstaller"),
+    *("pytest", "_pytest", "hypothesis", "mypy", "ruff"),
+)
 #: Modules that nothing in Annotator needs. Whoever asks for them does so in a try, or for a
 #: feature that Annotator has no use for.
 EXCLUDED = (
-    # Tools of developers, other windows, other frameworks.
-    *("tkinter", "_tkinter", "IPython", "jupyter", "notebook", "pytest", "_pytest", "hypothesis"),
-    *("mypy", "ruff", "pip", "setuptools", "wheel", "pkg_resources", "PyInstaller", "Cython"),
+    *TOOLS,
+    # Other windows and other frameworks.
+    *("tkinter", "_tkinter", "IPython", "jupyter", "notebook", "Cython"),
     *("tensorboard", "tensorflow", "jax", "flax", "pandas", "pyarrow", "datasets", "dask"),
     *("PyQt5", "PyQt6", "PySide2", "wx", "gi", "numba", "cupy", "onnx", "onnxruntime"),
     # Their sample photos are shipped, their code is not used; scipy comes with them.

@@ -37,6 +37,7 @@ _SAID = {
     **dict.fromkeys(("mozilla public license 2.0 (mpl 2.0)", "mpl-2.0"), "MPL-2.0"),
     **dict.fromkeys(("isc license", "isc license (iscl)"), "ISC"),
     "python software foundation license": "PSF-2.0",
+    "licenseref-nvidia-proprietary": "LicenseRef-NVIDIA-Proprietary",
 }
 _EXPRESSION = re.compile(r"[\w.+-]+(\s+(AND|OR|WITH)\s+\(?[\w.+-]+\)?|[()]|\s+)*")
 _NAMED_SO = re.compile(r"licen[cs]e|copying|notice|third[-_]?party|3rdparty", re.IGNORECASE)
@@ -72,7 +73,7 @@ def write(bundle: Path, site_packages: Path) -> list[Part]:
     wrong += [
         f"{one.name} ({one.licence}) may only be passed on under the GPL: leave it out."
         for one in parts
-        if not permitted(one.licence)
+        if one.licence and not permitted(one.licence)
     ]
     if wrong:
         raise Refused("\n".join(wrong))

@@ -192,9 +192,10 @@ def document(parts: list[Part]) -> str:
 
 def said(metadata: Any) -> str:
     """The licence expression of a distribution's metadata; "" when it says none that is one."""
-    if metadata["License-Expression"]:
-        return str(metadata["License-Expression"])
-    names = [str(metadata["License"] or "")]
+    # Not by index: the backport importlib_metadata, once imported, raises for what is not there.
+    if metadata.get("License-Expression"):
+        return str(metadata.get("License-Expression"))
+    names = [str(metadata.get("License") or "")]
     names += [
         line.rpartition("::")[2].strip()
         for line in metadata.get_all("Classifier", [])
@@ -294,8 +295,8 @@ def _holds(files: int, modules: int) -> str:
 
 
 def _home(metadata: Any) -> str:
-    if metadata["Home-page"]:
-        return str(metadata["Home-page"])
+    if metadata.get("Home-page"):
+        return str(metadata.get("Home-page"))
     links = [line.partition(",") for line in metadata.get_all("Project-URL", [])]
     named = {label.strip().lower(): link.strip() for label, _, link in links}
     for label in ("homepage", "home", "repository", "source", "source code", "github"):

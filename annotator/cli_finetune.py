@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from annotator.cli_output import Output, duration, opened
+from annotator.cli_output import Output, duration, opened, typed
 from annotator.cli_project import given, require_images
 from annotator.core.errors import AnnotatorError
 
@@ -58,8 +58,8 @@ def ttd(words: Namespace, out: Output) -> int:
         f"{result['steps']} steps over {result['trained']} of {result['pairs']} pairs of image and "
         f"text{pruned}{apart} in {duration(result['seconds'])}{early}; best at step "
         f"{result['best_step']}."
-        f"\nThe pack {result['pack']} is made. Next: annotator ground {words.project} --pack "
-        f"{result['pack']}, or away with it: annotator models remove {result['pack']}"
+        f"\nThe pack {result['pack']} is made. Next: annotator ground {typed(words.project)} "
+        f"--pack {result['pack']}, or away with it: annotator models remove {result['pack']}"
     )
     out.result(result, text)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -142,6 +143,15 @@ def facts(pairs: Sequence[tuple[str, Any]]) -> str:
     """Names and values below each other."""
     width = max(len(name) for name, _ in pairs)
     return "\n".join(f"{name:<{width}}  {_cell(value)}" for name, value in pairs)
+
+
+def typed(path: Path) -> str:
+    """A path as it must be typed again: one that holds spaces or signs in quotes."""
+    if os.name != "nt":
+        return shlex.quote(str(path))
+    import subprocess  # for its one function, not at every start
+
+    return subprocess.list2cmdline([str(path)])
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import Output, opened, table
+from annotator.cli_output import Output, opened, table, typed
 from annotator.core.errors import AnnotatorError, NameTaken
 from annotator.core.records import Region, Step, Tag
 
@@ -69,7 +69,7 @@ def synset_rename(words: Namespace, out: Output) -> int:
             synsets.rename(project, synset.id, words.name)
         except NameTaken as taken:
             raise AnnotatorError(
-                f"{taken} To make the two one: annotator synset merge {words.project} "
+                f"{taken} To make the two one: annotator synset merge {typed(words.project)} "
                 f"{synset.id} {taken.synset_id}"
             ) from taken
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import NOTHING_WRITTEN, Output, duration, facts, opened, used
+from annotator.cli_output import NOTHING_WRITTEN, Output, duration, facts, opened, typed, used
 from annotator.cli_project import given, require_images
 from annotator.core.errors import AnnotatorError, Cancelled, NothingToExport
 from annotator.core.records import Progress
@@ -26,7 +26,7 @@ def create(words: Namespace, out: Output) -> int:
         with project:
             result = out.drive(
                 read_folder(project),
-                f"The project is made; annotator scan {words.project} goes on.",
+                f"The project is made; annotator scan {typed(words.project)} goes on.",
             )
             if result["images"] == 0:
                 raise AnnotatorError(
@@ -45,7 +45,7 @@ def create(words: Namespace, out: Output) -> int:
     out.failures(result)
     text = (
         f"{words.project}: {result['images']} images of {folder}.\n"
-        f"Next: annotator propose {words.project}"
+        f"Next: annotator propose {typed(words.project)}"
     )
     out.result({"project": str(words.project), "folder": folder, **result}, text)
     return 0
@@ -104,12 +104,13 @@ def propose(words: Namespace, out: Output) -> int:
         require_images(project)
         result = out.drive(ask(project, pack, options))
     out.failures(result)
+    named = typed(words.project)
     before = f" ({result['skipped']} were done before)" if result["skipped"] else ""
     text = (
         f"{result['done']} images in {duration(result['seconds'])}{before}: "
         f"{result['synsets']} words, "
         f"{result['tags']} tags.{_said(words.project, result)}\n"
-        f"Next: annotator vocabulary {words.project}, or the window: annotator {words.project}"
+        f"Next: annotator vocabulary {named}, or the window: annotator {named}"
     )
     out.result(result, text)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import Output, duration, opened, table, used
+from annotator.cli_output import Output, duration, opened, table, typed, used
 from annotator.cli_review import carry_out
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Suggestion, Synset
@@ -39,7 +39,7 @@ def vocabulary(words: Namespace, out: Output) -> int:
     ]
     text = table(("name", "images", "score", "verdict", "below"), rows)
     if not rows:
-        text = f"No words yet. Next: annotator propose {words.project}"
+        text = f"No words yet. Next: annotator propose {typed(words.project)}"
     out.result([synset_row(synset, names) for synset in found], text)
     return 0
 
@@ -78,9 +78,9 @@ def _by_pack(words: Namespace, out: Output) -> int:
             found = row["packs"].get(pack, {})
             line += [found.get("rank"), found.get("support"), found.get("score")]
         lines.append(line)
-    text = (
-        table(columns, lines) if rows else f"No words yet. Next: annotator propose {words.project}"
-    )
+    text = table(columns, lines)
+    if not rows:
+        text = f"No words yet. Next: annotator propose {typed(words.project)}"
     out.result(rows, text)
     return 0
 
@@ -103,7 +103,7 @@ def group(words: Namespace, out: Output) -> int:
         f"{result['done']} words in {duration(result['seconds'])}: {result['merges']} merges and "
         f"{result['parents']} parents suggested, {result['suggestions']} wait for a decision."
         f"{used(result.get('usage'))}\n"
-        f"Next: annotator suggestions {words.project}"
+        f"Next: annotator suggestions {typed(words.project)}"
     )
     if result.get("note"):
         out.remark(f"The meanings of ambiguous words stay as they were: {result['note']}")
@@ -130,7 +130,7 @@ def suggestions(words: Namespace, out: Output) -> int:
     ]
     text = table(("id", "suggestion", "sure", "images", "why"), rows)
     if not rows:
-        text = f"Nothing is suggested. annotator group {words.project} looks for something."
+        text = f"Nothing is suggested. annotator group {typed(words.project)} looks for something."
     out.result([_suggestion_row(one) for one in found], text)
     return 0
 
@@ -151,7 +151,7 @@ def suggestion_verdict(words: Namespace, out: Output) -> int:
         if not ids:
             raise AnnotatorError(
                 f"There is nothing to {verb}: name suggestions by their numbers, see annotator "
-                f"suggestions {words.project}."
+                f"suggestions {typed(words.project)}."
             )
         verbs[verb](project, list(dict.fromkeys(ids)))
 

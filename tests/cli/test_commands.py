@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,15 @@ def test_wrong_usage_ends_with_2(run: Any, words: list[str]) -> None:
     assert ran.status == 2
     assert ran.out == ""
     assert ran.err.splitlines()[-1].startswith("annotator: error: ")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="cmd.exe quotes in its own way")
+def test_what_comes_next_can_be_typed_as_it_stands(run: Any, photos: Path, tmp_path: Path) -> None:
+    path = tmp_path / "my summer's photos.annot"
+    told = run("create", path, photos).out.splitlines()[-1]
+    assert shlex.split(told) == ["Next:", "annotator", "propose", str(path)]
+    told = run("vocabulary", path).out
+    assert shlex.split(told)[-2:] == ["propose", str(path)]
 
 
 def test_create_says_what_comes_next(run: Any, photos: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from annotator.core.paths import is_folder, there
 from annotator.exchange.files import atomic_file
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from annotator.core.metrics import Curve
 
 #: Okabe and Ito's colours, told apart by the colour-blind too, without yellow, which is too light
@@ -48,15 +51,10 @@ def draw_curves(curves: Sequence[Curve], path: Path, title: str = "") -> None:
     method, its area in the legend. An existing picture of ours is replaced as a whole. Raises
     AnnotatorError when there are no curves, another file is there, or the file cannot be
     written."""
-    # 0.3 s to load, and only this needs it; without pyplot, which keeps figures and a window.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if not curves:
         raise AnnotatorError(f"There are no curves to draw into {path}.")
     _require_ours(path, _PICTURE, "picture")
-    figure = Figure(figsize=(7, 5), dpi=200, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure()
     axes = figure.add_subplot()
     width = max(len(curve.name) for curve in curves)
     for index, curve in enumerate(curves):
@@ -111,10 +109,6 @@ def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path, title: str = "") 
     with any of "loss", "distill", "tag" and "validation", None for what was not looked at. An
     existing picture of ours is replaced as a whole. Raises AnnotatorError when there is nothing to
     draw, another file is there, or the file cannot be written."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
     lines = [
         (name, colour, [(row["step"], row[key]) for row in rows if row.get(key) is not None])
         for key, name, colour in _LOSSES
@@ -122,8 +116,9 @@ def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path, title: str = "") 
     if not any(points for _, _, points in lines):
         raise AnnotatorError(f"There are no losses to draw into {path}.")
     _require_ours(path, _PICTURE, "picture")
-    figure = Figure(figsize=(7, 5), dpi=200, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure()
+    from matplotlib.ticker import MaxNLocator
+
     axes = figure.add_subplot()
     for name, colour, points in lines:
         if not points:
@@ -144,6 +139,20 @@ def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path, title: str = "") 
     axes.legend(frameon=False, fontsize=9)
     with atomic_file(path) as file:
         figure.savefig(file, format="png", metadata={"Software": _SOFTWARE})
+
+
+def _figure() -> Figure:
+    """Paper of 1400 x 1000 pixels."""
+    # 0.3 s to load, and only pictures need it; without pyplot, which keeps figures and a window.
+    with warnings.catch_warnings():
+        # Where its three-dimensional axes were left out, which nothing here draws.
+        warnings.filterwarnings("ignore", message="Unable to import Axes3D")
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 5), dpi=200, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def check_place(path: Path) -> None:

@@ -1,6 +1,8 @@
 """Tables as CSV, curves and losses as PNG: whole files or none."""
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +96,17 @@ def test_losses_are_drawn(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     with pytest.raises(AnnotatorError, match="exists and is no picture"):
         draw_losses(rows, tmp_path / "photo.png")
+
+
+def test_nothing_is_said_of_axes_that_were_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "losses.png"
+    code = (
+        "import sys; sys.modules['mpl_toolkits'] = None\n"
+        "from pathlib import Path\n"
+        "from annotator.exchange.tables import draw_losses\n"
+        "draw_losses([{'step': 1, 'loss': 0.5}], Path(sys.argv[1]))"
+    )
+    words = [sys.executable, "-c", code, str(path)]
+    ran = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("", "")
+    assert path.stat().st_size > 0

@@ -48,13 +48,14 @@ class Forms:
         self._made.clear()
 
     def ask(self, what: str, under: QWidget | None) -> None:
-        """Open the form of "propose", "segment", "models", "export", "group", "server" or
-        "replies"; to look for tags in the pixels nothing has to be asked."""
+        """Open the form of "propose", "segment", "models", "add", "export", "group",
+        "server" or "replies"; to look for tags in the pixels nothing has to be asked."""
         asks: dict[str, Callable[[QWidget | None], object]] = {
             "propose": self._propose,
             "support": lambda _: steps.support(self._session),
             "segment": self._segment,
             "models": self._models,
+            "add": lambda _: self._add_model(),
             "export": self._export,
             "group": self._group,
             "server": self._server,

@@ -76,6 +76,7 @@ def register(commands: Commands, window: MainWindow) -> None:
         group=project,
         enabled=opened,
     )
+    add("add", "Add a model from disk…", (), lambda: ask("add"), group=project, enabled=opened)
     add("segment", "Draw masks…", "Ctrl+M", lambda: ask("segment"), group=project, enabled=opened)
     add("export", "Export…", "Ctrl+E", lambda: ask("export"), group=project, enabled=opened)
     add(

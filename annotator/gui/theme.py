@@ -278,6 +278,8 @@ QCheckBox:focus {{ color: {t.accent}; }}
 QPushButton, QToolButton {{
   background: {t.raised}; color: {t.text}; border: 1px solid {t.line if not t.dark else t.raised};
   border-radius: 6px; padding: 5px 12px; }}
+/* Those of a file dialog are 24 pixels wide, all of it for the icon. */
+QFileDialog QToolButton {{ padding: 2px; }}
 QPushButton:hover, QToolButton:hover {{ border-color: {t.muted}; }}
 QPushButton:focus, QToolButton:focus {{ border-color: {t.accent}; }}
 QPushButton:pressed, QToolButton:pressed {{ background: {t.line}; }}

@@ -71,6 +71,16 @@ def test_a_folder_is_recognised_tried_and_chosen(
     assert Path(str(load_pack("mein-clip").specs["grounder"].folder.locate())) == clip
 
 
+def test_it_is_found_among_the_actions(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
+) -> None:
+    assert not window.commands.run("add")  # a pack is chosen for a project
+    opened(photos)
+    assert window.commands.run("add")
+    (made,) = window.findChildren(AddPopover)
+    assert made.isVisible()
+
+
 def test_what_is_no_model_is_said_in_the_form(qtbot: QtBot, photos: Path, form: AddPopover) -> None:
     form.path.setText(str(photos))
     QTest.keyClick(form.path, Qt.Key.Key_Return)

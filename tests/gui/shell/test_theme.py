@@ -5,8 +5,8 @@ from itertools import combinations, pairwise
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
-from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtGui import QColor, QIcon, QPalette, QPixmap
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QToolButton
 from pytestqt.qtbot import QtBot
 
 from annotator.gui import icons, theme
@@ -154,6 +154,22 @@ def test_the_program_starts_in_the_theme_chosen_before(
     assert not made.windowIcon().isNull()
     made.setStyleSheet("")
     application.setApplicationName(name)
+
+
+def test_the_buttons_of_a_file_dialog_leave_room_for_their_icons(qtbot: QtBot) -> None:
+    dialog = QFileDialog()
+    qtbot.addWidget(dialog)
+    dialog.setOption(QFileDialog.Option.DontUseNativeDialog)
+    dialog.setStyleSheet(theme.style_sheet(LIGHT))
+    dialog.show()
+    button = dialog.findChild(QToolButton, "listModeButton")
+    assert button is not None
+    red = QPixmap(16, 16)
+    red.fill(Qt.GlobalColor.red)
+    button.setIcon(QIcon(red))
+    picture = button.grab().toImage()
+    points = ((x, y) for x in range(picture.width()) for y in range(picture.height()))
+    assert sum(picture.pixelColor(*point) == QColor("#ff0000") for point in points) >= 14 * 14
 
 
 def test_the_icons_are_drawn(qapp: QApplication) -> None:

@@ -185,7 +185,10 @@ def _remove(path: Path) -> None:
 
 
 def _run_line(run: dict[str, Any]) -> str:
-    return f"{run['kind']}: {run['status']}, {run['done']} of {run['total']}, {run['started']}"
+    # Grouping goes by words, and is done or not as a whole.
+    whole = run["kind"] == "group"
+    amount = f"{run['total']} words" if whole else f"{run['done']} of {run['total']}"
+    return f"{run['kind']}: {run['status']}, {amount}, {run['started']}"
 
 
 COMMANDS = {

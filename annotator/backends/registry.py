@@ -92,6 +92,7 @@ class Pack:
         spec = self._spec(role)
         if spec.kind in SERVED and not spec.options.get("model"):
             return str(cast(Tagger, self._build(role)).id)
+        self._require(spec)
         return spec.id
 
     def tagger(self) -> Tagger:
@@ -122,8 +123,19 @@ class Pack:
         spec = self._spec(role)
         with self._lock:
             if role not in self._built:
+                self._require(spec)
                 self._built[role] = self._adapter(spec)
             return self._built[role]
+
+    def _require(self, spec: RoleSpec) -> None:
+        """Of weights that are not there and can be had: the command that gets them too."""
+        try:
+            for weights in spec.weights if spec.downloads else ():
+                weights.locate()
+        except AnnotatorError as error:
+            raise AnnotatorError(
+                f"{str(error).removesuffix('.')}, or run: annotator models download {self.name}"
+            ) from error
 
     def _adapter(self, spec: RoleSpec) -> object:
         module, _, name = ADAPTERS[spec.kind].partition(":")

@@ -128,7 +128,8 @@ def _sentence(path: Path, error: sqlite3.DatabaseError) -> AnnotatorError | None
             )
         case sqlite3.SQLITE_FULL:
             return AnnotatorError(
-                f"The disk with {path} is full, so the last step was not saved; free some space."
+                f"The disk with {path} is full: free some space and try again. What was saved "
+                "before is kept."
             )
         case sqlite3.SQLITE_READONLY:
             return AnnotatorError(f"{path} is read-only; allow writing to it or copy it elsewhere.")

@@ -88,6 +88,17 @@ def test_a_missing_role_names_the_pack_and_what_to_do(tmp_path: Path) -> None:
         pack.grounder()
 
 
+def test_weights_that_can_be_downloaded_are_named_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "user_models", lambda: tmp_path)
+    pack = load_pack("clip")
+    for ask in (pack.grounder, lambda: pack.model_id("grounder")):
+        with pytest.raises(AnnotatorError, match="is not there") as error:
+            ask()
+        assert str(error.value).endswith("put it there, or run: annotator models download clip")
+
+
 def test_an_unknown_pack_lists_the_known_ones() -> None:
     with pytest.raises(AnnotatorError, match=r"no pack named nothing.*starter"):
         load_pack("nothing")

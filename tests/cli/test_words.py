@@ -155,6 +155,9 @@ def test_group_suggests_and_decides_nothing(run: Any, talked: Path) -> None:
     result = run("group", talked, "--method", "words", "--json").json
     assert {"merges", "parents", "suggestions", "seconds", "run", "dropped"} <= result.keys()
     assert run("status", talked, "--json").json["accepted"]["synsets"] == 1
+    (line,) = (one for one in run("status", talked).out.splitlines() if "group: " in one)
+    assert " 0 of " not in line
+    assert "words" in line
 
 
 def test_the_packs_side_by_side_in_one_table(run: Any, talked: Path, tmp_path: Path) -> None:

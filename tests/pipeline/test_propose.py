@@ -414,7 +414,7 @@ def test_a_disk_that_is_full_is_said(
 
     monkeypatch.setattr(module, "WRITE_BATCH", 8)
     monkeypatch.setattr(vocabulary.Grouper, "tag", fill)
-    with pytest.raises(AnnotatorError, match="is full, so the last step was not saved"):
+    with pytest.raises(AnnotatorError, match="is full: free some space"):
         finish(propose(ten, pack))
     assert stored(ten) == []
     monkeypatch.setattr(vocabulary.Grouper, "tag", tag)

@@ -240,7 +240,7 @@ def _trouble(url: str, error: httpx2.RequestError, settings: Settings) -> Annota
     ):
         why = str(error) or "it says nothing any more"
         return Passing(
-            f"{_of(url)} broke off ({why}): download again to go on, what is there is kept."
+            f"{_of(url)} broke off{by} ({why}): download again to go on, what is there is kept."
         )
     return AnnotatorError(f"{_of(url)} gives no answer that can be read ({error}).")
 
@@ -276,8 +276,15 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def endpoint(settings: Settings) -> str:
-    """Address of the model hub, or of the mirror that stands in for it."""
+    """Address of the model hub, or of the mirror that stands in for it. Raises AnnotatorError when
+    HF_ENDPOINT is none."""
     from huggingface_hub import constants
 
-    named = settings.mirror or os.environ.get("HF_ENDPOINT", "") or constants.ENDPOINT
+    of_all = os.environ.get("HF_ENDPOINT", "")
+    if of_all and not settings.mirror and not _is_address(of_all, ("http", "https")):
+        raise AnnotatorError(
+            f"HF_ENDPOINT names {without_secrets(of_all)}, which is no address of a mirror: write "
+            "it as https://host or http://host:port, or unset it."
+        )
+    named = settings.mirror or of_all or constants.ENDPOINT
     return named.rstrip("/")

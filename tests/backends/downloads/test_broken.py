@@ -6,7 +6,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,6 +135,26 @@ def test_a_proxy_that_is_not_there(fetch: Callable[..., Fetched]) -> None:
     said, _ = fetch("https://files.example/net.bin", proxy="http://me:secret@127.0.0.1:1")
     assert "files.example cannot be reached through the proxy http://127.0.0.1:1" in said
     assert "secret" not in said
+
+
+def test_a_proxy_that_takes_the_question_and_breaks_off(fetch: Callable[..., Fetched]) -> None:
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+
+        def hang_up() -> None:
+            while not done.is_set():
+                mute.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        where = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        try:
+            said, _ = fetch("https://files.example/net.bin", proxy=where, tries=2)
+        finally:
+            done.set()
+            socket.create_connection(mute.getsockname()).close()
+            thread.join()
+    assert f"files.example broke off through the proxy {where}" in said
 
 
 @pytest.mark.parametrize(

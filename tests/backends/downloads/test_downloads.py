@@ -36,6 +36,11 @@ def test_without_a_mirror_the_addresses_are_the_hubs(
     monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example/hub/")
     there = "https://mirror.example/hub/somebody/tiny/resolve/main/config.json"
     assert downloads.plan(pack)[1].url == there
+    for wrong in ("nonsense", "ftp://me:secret@mirror.example"):
+        monkeypatch.setenv("HF_ENDPOINT", wrong)
+        with pytest.raises(AnnotatorError, match=r"HF_ENDPOINT names .*no address") as error:
+            downloads.plan(pack)
+        assert "secret" not in str(error.value)
 
 
 def test_a_listed_repository_is_fetched_compared_and_verified(

@@ -102,5 +102,6 @@ def _failed(target: Path, error: OSError) -> AnnotatorError:
 
 
 def _step(what: str, done: int, total: int) -> Progress:
-    """In megabytes, so that the numbers can be read."""
-    return Progress(what, done // 10**6, max(total // 10**6, done // 10**6), message="MB")
+    """In megabytes, begun ones counted, so that the numbers can be read."""
+    here, whole = -(-done // 10**6), -(-total // 10**6)
+    return Progress(what, here, max(whole, here), message="MB")

@@ -70,7 +70,7 @@ def _best(pairs: Sequence[Pair], found: Sequence[float | str]) -> list[Pair]:
     if not kept:
         raise AnnotatorError(
             f"Pruning keeps none of the {len(pairs)} pairs, because none fits much better than "
-            "the others: train without pruning."
+            "the others: train without pruning (--no-prune)."
         )
     return kept
 

@@ -127,7 +127,6 @@ def test_a_module_of_nobody_is_named(
 
 
 def test_the_gpl_is_refused_and_nothing_is_written(bundle: Path, site: Path) -> None:
-    pytest.importorskip("PyInstaller", reason="its own licence is told too")
     (bundle / "_internal" / "libreadline.so.8").write_text("")
     with pytest.raises(licences.Refused, match=r"^GNU Readline \(GPL-3.0-or-later\) may only be"):
         licences.write(bundle, site)
@@ -135,7 +134,6 @@ def test_the_gpl_is_refused_and_nothing_is_written(bundle: Path, site: Path) -> 
 
 
 def test_the_notices_are_written(bundle: Path, site: Path) -> None:
-    pytest.importorskip("PyInstaller", reason="its own licence is told too")
     parts = licences.write(bundle, site)
     text = (bundle / "LICENCES" / "THIRD-PARTY.txt").read_text(encoding="utf-8")
     for part in parts:

@@ -167,7 +167,6 @@ def test_what_no_mask_claims_is_background(halves: Project, tmp_path: Path) -> N
 
 
 def test_drawn_along_the_edges(halves: Project, tmp_path: Path) -> None:
-    pytest.importorskip("torch")
     truth = maps(tmp_path / "t", a=[(24, 0), (8, 1)])
     rows = masks_table(halves, [Pack()], truth, MaskOptions(pamr=True, refine=True))
     assert [row["Method"] for row in rows] == ["heatmap", "+ PAMR", "+ refiner"]

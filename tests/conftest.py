@@ -28,6 +28,21 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache of the user"))
 
 
+@pytest.fixture(autouse=True)
+def _garbage(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where there are widgets, only their thread collects, as in the program."""
+    if "qapp" not in request.fixturenames:
+        yield
+        return
+    from annotator.gui.garbage import Garbage
+
+    request.getfixturevalue("qapp")
+    made = Garbage()
+    made.start()
+    yield
+    made.stop()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     path = tmp_path / "photos"

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 
 from annotator.gui import icons, theme
 from annotator.gui.desktop import FileOpener
+from annotator.gui.garbage import Garbage
 from annotator.gui.main_window import MainWindow
 
 #: How soon a Ctrl-C in the terminal is noticed.
@@ -83,7 +84,7 @@ def make_application() -> QApplication:
     # hand it over after half a millisecond. Collections look at what is new, not at the program.
     sys.setswitchinterval(0.0005)
     gc.freeze()
-    gc.set_threshold(5_000, 10, 50)
+    Garbage(application).start()
     application.setStyle("Fusion")
     chosen = str(QSettings().value("theme", "system"))
     theme.set_mode(next((mode for mode in theme.MODES if mode == chosen), "system"))

@@ -179,4 +179,6 @@ class Jobs(QObject):
             if not job.running:
                 del self._jobs[job.name]
                 self.ended.emit(job)
+                # Its last word has come; it may still be on the way out of emitting that.
+                job.wait()
                 job.deleteLater()

@@ -1,0 +1,53 @@
+"""Garbage is collected on the UI thread alone.
+
+Python looks for objects that only hold each other on whichever thread allocates next. Found on a
+worker, a form or a job that is no longer used would be taken apart there, and a QObject may be
+deleted on its own thread only: its timers go on, or the program stands still.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+
+from PySide6.QtCore import QObject, QTimer
+
+#: How often to look, and how many new objects (first number) or collections of the generation
+#: below (the others) make it worth while.
+_TICK_MS = 250
+_WORTH = (5_000, 10, 10)
+#: Looking through everything takes no more than this share of the time.
+_SHARE = 0.01
+
+
+class Garbage(QObject):
+    """While it runs, nobody else collects. UI thread only."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._not_before = 0.0
+        self._timer = QTimer(self)
+        self._timer.setInterval(_TICK_MS)
+        self._timer.timeout.connect(self.look)
+
+    def start(self) -> None:
+        gc.disable()
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Back to Python's own way."""
+        self._timer.stop()
+        gc.enable()
+
+    def look(self) -> None:
+        """Collect what is worth while."""
+        counts = gc.get_count()
+        began = time.monotonic()
+        if counts[2] > _WORTH[2] and began >= self._not_before:
+            gc.collect()
+            ended = time.monotonic()
+            self._not_before = ended + (ended - began) / _SHARE
+        elif counts[1] > _WORTH[1]:
+            gc.collect(1)
+        elif counts[0] > _WORTH[0]:
+            gc.collect(0)

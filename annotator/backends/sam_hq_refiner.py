@@ -297,6 +297,7 @@ def _twice(work: Callable[[], T]) -> T | None:
 def _free() -> None:
     import torch
 
-    gc.collect()
+    if gc.isenabled():  # else another thread does it: see gui/garbage.py
+        gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -6,11 +6,15 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from annotator.project import store
 from annotator.project.project import Project
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
 
 
 @dataclass
@@ -28,19 +32,26 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache of the user"))
 
 
-@pytest.fixture(autouse=True)
-def _garbage(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Where there are widgets, only their thread collects, as in the program."""
-    if "qapp" not in request.fixturenames:
-        yield
-        return
+@pytest.fixture(scope="session")
+def _garbage(qapp: QApplication) -> Callable[[], None]:
     from annotator.gui.garbage import Garbage
 
-    request.getfixturevalue("qapp")
-    made = Garbage()
+    made = Garbage(qapp)
     made.start()
-    yield
-    made.stop()
+    return made.look
+
+
+_looks: list[Callable[[], None]] = []
+
+
+@pytest.fixture(autouse=True)
+def _collected(request: pytest.FixtureRequest) -> None:
+    """From the first test with a widget on, garbage is collected between events, as in the
+    program, and between tests."""
+    if not _looks and "qapp" in request.fixturenames:
+        _looks.append(request.getfixturevalue("_garbage"))
+    for look in _looks:
+        look()
 
 
 @pytest.fixture

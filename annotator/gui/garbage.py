@@ -1,8 +1,11 @@
-"""Garbage is collected on the UI thread alone.
+"""Garbage is collected on the UI thread alone, and only between two events.
 
-Python looks for objects that only hold each other on whichever thread allocates next. Found on a
-worker, a form or a job that is no longer used would be taken apart there, and a QObject may be
-deleted on its own thread only: its timers go on, or the program stands still.
+By itself Python looks for objects that only hold each other whenever enough new ones were made, on
+whichever thread made the last one. Found on a worker, a form or a job that is no longer used would
+be taken apart there, and a QObject may be deleted on its own thread only. Found while another
+QObject is being deleted, it can stop the program for good: Qt holds one of a few locks then, PySide
+makes an object while it looks for an override of ``disconnectNotify``, and the collection that
+begins there wants the same lock. So nobody else in this process may call ``gc.collect`` either.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ _SHARE = 0.01
 
 
 class Garbage(QObject):
-    """While it runs, nobody else collects. UI thread only."""
+    """From ``start`` to the end of the process nobody else collects. UI thread only."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -33,11 +36,6 @@ class Garbage(QObject):
     def start(self) -> None:
         gc.disable()
         self._timer.start()
-
-    def stop(self) -> None:
-        """Back to Python's own way."""
-        self._timer.stop()
-        gc.enable()
 
     def look(self) -> None:
         """Collect what is worth while."""

@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, QTimer
 
 #: How often to look, and how many new objects (first number) or collections of the generation
 #: below (the others) make it worth while.
-_TICK_MS = 250
+_TICK_MS = 100
 _WORTH = (5_000, 10, 10)
 #: Looking through everything takes no more than this share of the time.
 _SHARE = 0.01

@@ -65,8 +65,11 @@ from annotator.core.records import Progress
 from annotator.gui import app, main_window, steps
 from annotator.operations import synsets
 
+begun = threading.Semaphore(0)
+
 def model():
-    print("computing", flush=True)
+    sys.stdout.write("computing\\n")  # in one go: there are two of them
+    begun.release()
     threading.Event().wait()  # as a model that takes minutes: it hears of nothing
     yield Progress("segment", 1, 1)
 
@@ -81,6 +84,8 @@ class Leaving(main_window.MainWindow):
         self.own_jobs.start("download big", model, droppable=True)
         for i in range(20):
             session.act(synsets.add, f"word {i}")
+        begun.acquire()
+        begun.acquire()
         if "first" in sys.argv:
             self.close_project()  # which waits for the model
             QTimer.singleShot(0, self.close)

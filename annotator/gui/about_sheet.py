@@ -9,8 +9,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from annotator.gui import about, desktop
-from annotator.gui.form import hint
+from annotator.gui import about
+from annotator.gui.form import hint, say, show_place
 from annotator.gui.overlay import Overlay
 
 _WIDTH = 560
@@ -60,7 +60,7 @@ class AboutSheet(Overlay):
         self._read.connect(self._show)
 
     def open(self) -> None:
-        self.says.hide()
+        say(self.says, "")
         threading.Thread(target=self._work, name="about", daemon=True).start()
 
     def _work(self) -> None:
@@ -89,17 +89,11 @@ class AboutSheet(Overlay):
     def _copy(self) -> None:
         if self._facts is not None:
             QGuiApplication.clipboard().setText(self._facts.text)
-            self._say("Copied.")
+            say(self.says, "Copied.")
+            self.place()
 
     def _open_notices(self) -> None:
         place = self._facts.notices if self._facts is not None else None
-        if place is not None and not desktop.show(place):
-            self._say(f"No program here opens it: look at {place}.", "error")
-
-    def _say(self, words: str, kind: str = "hint") -> None:
-        self.says.setText(words)
-        self.says.setObjectName(kind)
-        self.says.style().unpolish(self.says)
-        self.says.style().polish(self.says)
-        self.says.show()
-        self.place()
+        if place is not None:
+            show_place(place, self.says)
+            self.place()

@@ -29,8 +29,9 @@ def dropped(event: QDropEvent) -> Path | None:
 
 
 def show(path: Path) -> bool:
-    """Open a folder in the file manager, or a file in what reads it. Whether there is such a
-    program; the folder must be there."""
+    """Open a folder in the file manager, or a file in what reads it; it must be there. False where
+    nothing could be asked to; who was asked may still have no program for it, see
+    ``form.show_place``."""
     with _as_outside():
         return QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
 

@@ -11,10 +11,9 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from annotator.core.errors import AnnotatorError
-from annotator.gui import desktop
 from annotator.gui.download_facts import Plan, ask_files, file_list, is_open, items_of, read_plan
 from annotator.gui.faults import in_words
-from annotator.gui.form import hint, say
+from annotator.gui.form import hint, say, show_place
 from annotator.gui.overlay import Overlay
 from annotator.gui.session import Session
 from annotator.gui.words import one_line, plural
@@ -144,8 +143,9 @@ class FilesPopover(Overlay):
             plan.folder.mkdir(parents=True, exist_ok=True)
 
         def show(_: None) -> None:
-            if shiboken6.isValid(self) and not desktop.show(plan.folder):
-                self._say(f"No program here opens it: look at {plan.folder}.", "error")
+            if shiboken6.isValid(self):
+                show_place(plan.folder, self.says)
+                self.place()
 
         self._session.work(make, show, key="files", priority=10, failed=self._failed)
 

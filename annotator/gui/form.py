@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
@@ -16,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from annotator.gui import desktop
 from annotator.gui.overlay import Overlay
 
 #: Height of a field in pixels, as the style sheet makes it.
@@ -100,3 +103,13 @@ def hint(text: str, parent: QWidget, kind: str = "hint") -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)
     return label
+
+
+def show_place(path: Path, says: QLabel) -> None:
+    """Open a folder or a file in what shows it here, and say in ``says`` where it is, in words that
+    can be selected. Always: a desktop also claims to have opened what it has no program for."""
+    says.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    if desktop.show(path):
+        say(says, f"This computer was asked to open {path}.")
+    else:
+        say(says, f"No program here opens it: copy this path and look there: {path}", "error")

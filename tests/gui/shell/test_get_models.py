@@ -341,6 +341,9 @@ def test_what_to_carry_here_is_a_text_with_every_address_hash_and_place(
     assert all(f"to {models / NAME / name}" in copied for name in clip)
     form.folder.click()
     qtbot.waitUntil(lambda: folders == [str(models)])
+    # This desktop has no program for it: the place is said, and can be copied from there.
+    qtbot.waitUntil(lambda: form.says.text().endswith(f"look there: {models}"))
+    assert form.says.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse
     form.check.click()
     qtbot.waitUntil(lambda: "not here yet" in form.says.text())
     (models / NAME).mkdir()

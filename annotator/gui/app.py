@@ -32,6 +32,9 @@ def run(path: Path | None, made: Callable[[MainWindow], object] | None = None) -
     """
     application = make_application()
     window = MainWindow()
+    garbage = application.findChild(Garbage)
+    assert garbage is not None
+    window.project_closed.connect(garbage.soon)
     _catch(window)
     application.installEventFilter(FileOpener(window))
     if made is not None:

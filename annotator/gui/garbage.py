@@ -29,6 +29,7 @@ class Garbage(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._not_before = 0.0
+        self._wanted = False
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self.look)
@@ -37,11 +38,16 @@ class Garbage(QObject):
         gc.disable()
         self._timer.start()
 
+    def soon(self) -> None:
+        """Collect everything at the next look: much has just gone."""
+        self._wanted = True
+
     def look(self) -> None:
         """Collect what is worth while."""
         counts = gc.get_count()
         began = time.monotonic()
-        if counts[2] > _WORTH[2] and began >= self._not_before:
+        if self._wanted or (counts[2] > _WORTH[2] and began >= self._not_before):
+            self._wanted = False
             gc.collect()
             ended = time.monotonic()
             self._not_before = ended + (ended - began) / _SHARE

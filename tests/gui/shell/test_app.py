@@ -57,6 +57,34 @@ from annotator.__main__ import main
 sys.exit(main([sys.argv[1]]))
 """
 
+CLOSING = """
+import sys, weakref
+from pathlib import Path
+from PySide6.QtCore import QTimer
+from annotator.gui import app
+from annotator.gui.main_window import MainWindow
+
+class Closing(MainWindow):
+    def __init__(self):
+        super().__init__()
+        self.first_image_painted.connect(self.leave)
+
+    def leave(self):
+        self.views = weakref.ref(self.workspace)
+        self.timer = QTimer(self, interval=10)
+        self.timer.timeout.connect(self.look)
+        self.project_closed.connect(self.timer.start)
+        self.close_project()
+
+    def look(self):
+        if self.views() is None:
+            print("gone", flush=True)
+            self.close()
+
+app.MainWindow = Closing
+sys.exit(app.run(Path(sys.argv[1])))
+"""
+
 BUSY = """
 import sys, threading
 from pathlib import Path
@@ -134,6 +162,17 @@ def test_the_first_image_is_on_screen_before_any_model_library(photos: Path, nam
     assert done.stdout == "painted with []\n"
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
+
+
+def test_a_closed_project_leaves_nothing_in_memory(photos: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSING, photos],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        timeout=60,
+    )
+    assert (done.stdout, done.returncode) == ("gone\n", 0)
 
 
 @pytest.mark.parametrize("how", ["at once", "first the project"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import shiboken6
-from PySide6.QtCore import QPoint, QRect, QSettings, Qt, QTimer, Signal, SignalInstance
+from PySide6.QtCore import QSettings, Qt, QTimer, Signal, SignalInstance
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -26,7 +26,7 @@ from annotator.gui.commands import Commands
 from annotator.gui.downloads import Downloads
 from annotator.gui.faults import in_words
 from annotator.gui.jobs import Jobs
-from annotator.gui.messages import MessageBar
+from annotator.gui.messages import MessageBar, Over
 from annotator.gui.session import Offers, Session
 from annotator.gui.shell_commands import register
 from annotator.gui.start_page import StartPage
@@ -79,7 +79,7 @@ class MainWindow(QMainWindow):
         self._own_commands = self.commands.keep()
 
         self.top = TopBar(self.commands, self)
-        self.messages = MessageBar(self, self._message_area)
+        self.messages = MessageBar(self, self._message_place)
         self.status = StatusLine(self)
         self.status.undo_wanted.connect(lambda: self.commands.run("undo"))
         self.start = StartPage(self)
@@ -145,7 +145,7 @@ class MainWindow(QMainWindow):
         Returns at once. An open project is closed first, and one that is being opened is waited
         for; the one that is open stays. What cannot be opened is said in the message bar.
         """
-        if self.session is not None and not self._ending and path == self.session.project.path:
+        if self.working is not None and path == self.working.project.path:
             return
         if self._opening is not None or self._ending or self.session is not None:
             self._next = path if path != self._opening else None
@@ -159,8 +159,13 @@ class MainWindow(QMainWindow):
 
     def close_project(self) -> None:
         """Back to the start page."""
-        if self.session is not None and not self._ending:
+        if self.working is not None:
             self._end_session()
+
+    @property
+    def working(self) -> Session | None:
+        """The session, unless it is being closed: nothing new can be asked of it then."""
+        return None if self._ending else self.session
 
     def come_forward(self) -> None:
         """In front of the windows of other programs, where the desktop allows it."""
@@ -251,9 +256,13 @@ class MainWindow(QMainWindow):
         session = self.session
         assert session is not None
         self._ending = True
-        images = self.workspace.image_count if self.workspace is not None else None
+        images = None
+        if self.workspace is not None:
+            images = self.workspace.image_count
+            self.workspace.dismiss()
         recent.note(session.project.path, session.project.folder, images)
         self.wait.setText("Saving…")
+        self.top.hide()
         self.stack.setCurrentWidget(self.wait)
         session.stop()
         threading.Thread(target=self._finish, args=(session,), name="closing").start()
@@ -269,7 +278,6 @@ class MainWindow(QMainWindow):
         workspace, self.workspace = self.workspace, None
         self._ending = False
         if workspace is not None:
-            workspace.dismiss()
             self.stack.removeWidget(workspace)
             workspace.deleteLater()
         if session is not None and not self.left_working:
@@ -348,13 +356,13 @@ class MainWindow(QMainWindow):
             self.session.theme_changed.emit()
 
     def _choose_view(self, view: str) -> None:
-        if self.session is not None:
-            self.session.select_view("vocabulary" if view == "vocabulary" else "images")
+        if self.working is not None:
+            self.working.select_view("vocabulary" if view == "vocabulary" else "images")
 
-    def _message_area(self) -> QRect:
-        """The middle column: there it lies over an image, not over a search box or a list."""
-        middle = self.workspace.middle if self.workspace is not None else self.stack
-        return QRect(middle.mapTo(self, QPoint()), middle.size())
+    def _message_place(self) -> Over:
+        """The middle column: there it lies over an image, not over a search box, a list or the
+        tools."""
+        return Over(self.stack) if self.workspace is None else self.workspace.middle
 
     # --- events
 

@@ -11,6 +11,7 @@ from annotator.gui import steps
 from annotator.gui.commands import Commands
 from annotator.gui.forms import MODELS, Forms
 from annotator.gui.images_view import ImagesView
+from annotator.gui.messages import Over
 from annotator.gui.session import Session
 from annotator.gui.words import plural
 from annotator.project import queries
@@ -70,14 +71,16 @@ class Workspace(QWidget):
         self.images.left.set_scanning(self._session.jobs.get("scan") is not None)
 
     @property
-    def middle(self) -> QWidget:
-        """The column between the lists, of the view that is shown; of the images, the canvas."""
+    def middle(self) -> Over:
+        """The column between the lists, of the view that is shown; of the images, the canvas
+        beside its tools."""
         view = self._stack.currentWidget() or self.images
         if view is self.images:
-            return self.images.canvas
-        columns = view.findChild(QSplitter)
-        middle = None if columns is None else columns.widget(1)
-        return middle or view
+            return Over(self.images.canvas, self.images.tools.geometry().right())
+        pages = view.layout()
+        page = pages.currentWidget() if isinstance(pages, QStackedLayout) else None
+        middle = page.widget(1) if isinstance(page, QSplitter) else page
+        return Over(middle or view)
 
     def _tell_ahead(self, left: int) -> None:
         self.ahead.emit(f"Getting the next {plural(left, 'image')} ready" if left else "")

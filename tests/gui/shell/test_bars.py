@@ -241,11 +241,25 @@ def test_a_message_moves_nothing_and_fits_its_words(qtbot: QtBot, window: QMainW
     bar.show_message("note", "Short.")
     assert bar.sign.text() == "·"
     short = bar.geometry()
-    bar.show_message("error", "A very long sentence about what went wrong. " * 20)
+    bar.show_message("error", "A very long sentence about what went wrong. " * 6)
     assert bar.width() > short.width()
     assert bar.height() > short.height()
     assert window.rect().contains(bar.geometry())
     assert bar.text.height() >= bar.text.heightForWidth(bar.text.width())
+    assert not bar.view.verticalScrollBar().maximum()
+    assert bar.view.focusPolicy() == Qt.FocusPolicy.NoFocus
+
+
+def test_a_message_that_is_too_long_scrolls(window: QMainWindow) -> None:
+    bar = MessageBar(window)
+    bar.show_message("error", "A very long sentence about what went wrong. " * 200)
+    assert window.height() / 4 < bar.height() < window.height() / 2
+    assert bar.view.verticalScrollBar().maximum() > bar.text.fontMetrics().height()
+    assert bar.view.focusPolicy() == Qt.FocusPolicy.TabFocus
+    assert bar.findChild(QPushButton).geometry().bottom() < bar.height() / 2
+    bar.show_message("error", "Short.")
+    assert bar.height() < 60
+    assert not bar.view.verticalScrollBar().maximum()
 
 
 # --- popovers

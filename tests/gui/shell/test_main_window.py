@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, QSettings, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QLabel, QLineEdit
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from annotator.core import masks
@@ -20,6 +20,7 @@ from annotator.gui.main_window import MainWindow
 from annotator.gui.popovers import Export, ExportPopover, SegmentPopover
 from annotator.gui.propose_popover import ProposePopover
 from annotator.gui.session import Session
+from annotator.gui.vocabulary_view import VocabularyView
 from annotator.operations import regions, synsets, tags
 from annotator.project.project import Project
 
@@ -137,20 +138,61 @@ def test_the_views_by_key_and_by_button(
     qtbot.waitUntil(lambda: session.idle)
 
 
-def test_a_message_lies_over_the_middle_column(
-    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
+def on_window(widget: QWidget, window: MainWindow) -> QRect:
+    return QRect(widget.mapTo(window, QPoint()), widget.size())
+
+
+@pytest.mark.parametrize("sentences", [1, 40])
+def test_a_message_covers_the_image_alone_and_can_be_closed(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, sentences: int
 ) -> None:
     session = opened(photos)
-    for view in ("images", "vocabulary"):
-        session.select_view(view)  # type: ignore[arg-type]
-        session.message.emit("error", "Something long was wrong with that file. " * 5)
-        assert window.workspace is not None
-        middle = window._message_area()
-        assert middle.width() == window.workspace.middle.width()
-        qtbot.waitUntil(lambda area=middle: area.contains(window.messages.geometry()))
-    for size in ((1500, 800), (1000, 700)):
+    assert window.workspace is not None
+    images = window.workspace.images
+    qtbot.waitUntil(images.tools.isVisible)
+    bar = window.messages
+    (close,) = bar.findChildren(QPushButton)
+    offers = [("Show them", lambda: None)]
+    bar.show_message("error", "Something was wrong with that file. " * sentences, offers)
+
+    def clear() -> bool:
+        return on_window(images.canvas, window).contains(bar.geometry()) and not any(
+            bar.geometry().intersects(on_window(part, window))
+            for part in (images.tools, images.bar)
+        )
+
+    for size in ((1440, 900), (1000, 640)):
         window.resize(*size)
-        qtbot.waitUntil(lambda: window._message_area().contains(window.messages.geometry()))
+        qtbot.waitUntil(clear)
+        assert bar.rect().contains(close.geometry())
+        assert bar.rect().contains(bar.offers[0].geometry())
+        assert bar.height() < images.canvas.height() / 2
+    left, *rest = images.columns.sizes()
+    images.columns.setSizes([left + 40, *rest])  # dragged by its handle, the window stays
+    qtbot.waitUntil(clear)
+    close.click()
+    assert not bar.isVisible()
+    qtbot.waitUntil(lambda: session.idle)
+
+
+def test_a_message_stays_in_the_middle_column(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
+) -> None:
+    """Of another view too, with words in it and without; and it goes along when the view does."""
+    session = opened(photos)
+    window.messages.show_message("error", "Something long was wrong with that file. " * 5)
+    session.select_view("vocabulary")
+    view = window.workspace.vocabulary  # type: ignore[union-attr]
+    assert isinstance(view, VocabularyView)
+    qtbot.waitUntil(view.empty.isVisible)
+    page = on_window(view.empty, window)
+    qtbot.waitUntil(lambda: abs(window.messages.geometry().center().x() - page.center().x()) <= 1)
+    assert page.contains(window.messages.geometry())
+    session.act(synsets.add, "sofa")
+    qtbot.waitUntil(view.columns.isVisible)
+    assert view.evidence.parentWidget() is view.columns.widget(1)
+    centre = on_window(view.evidence.parentWidget(), window)
+    qtbot.waitUntil(lambda: centre.contains(window.messages.geometry()))
     qtbot.waitUntil(lambda: session.idle)
 
 
@@ -245,6 +287,32 @@ def test_closing_while_a_project_is_being_opened(
     assert window.session is None
     assert not list(photos.parent.glob("photos.annot-wal"))
     assert names(photos.parent / "photos.annot") == []
+
+
+def test_nothing_can_be_asked_of_a_project_that_is_being_closed(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, press: Press
+) -> None:
+    session = opened(photos)
+    go_on, refused = threading.Event(), []
+    session.act(synsets.add, "sofa")
+    session.act(lambda _: go_on.wait(10))
+    window.commands.run("export")
+    (form,) = window.findChildren(ExportPopover)
+    session.work(lambda: None, lambda _: refused.append("a form would open now"))
+    with qtbot.waitSignal(window.project_closed, timeout=20_000):
+        window.close_project()
+        assert not form.isVisible()
+        assert not window.top.isVisible()
+        press(window, Qt.Key.Key_Z, CTRL)
+        for command in ("undo", "propose", "support", "segment", "export", "scan", "close"):
+            assert not window.commands.run(command)
+        window.top.view_chosen.emit("vocabulary")
+        assert steps.scan(session) is None
+        assert "being closed" in window.messages.text.text()
+        go_on.set()
+    assert refused == []
+    assert names(photos.parent / "photos.annot") == ["sofa"]
+    assert window.findChildren(VocabularyView) == []
 
 
 def drag(window: MainWindow, mime: QMimeData) -> QDragEnterEvent:

@@ -21,7 +21,7 @@ def models_list(_words: Namespace, out: Output) -> int:
         except AnnotatorError as error:
             # A manifest that somebody is still writing must not hide the other packs.
             out.remark(f"The pack {name} is left out. {error}")
-    rows = [(one["name"], ", ".join(one["roles"]), _here(one), one["title"]) for one in found]
+    rows = [(one["name"], ", ".join(one["roles"]), one["ready"], _title(one)) for one in found]
     out.result(found, table(("pack", "roles", "ready", "what it is"), rows))
     return 0
 
@@ -35,7 +35,7 @@ def models_show(words: Namespace, out: Output) -> int:
             role,
             one["model"],
             size(one["size_bytes"]),
-            "yes" if one["present"] else "no",
+            "no" if not one["present"] else "server" if one["server"] else "yes",
             one["licence"],
             one["server"] or one["source"],
         )
@@ -86,14 +86,21 @@ def models_server(words: Namespace, out: Output) -> int:
 
 
 def models_remove(words: Namespace, out: Output) -> int:
-    from annotator.backends import tuned
+    from annotator.backends import keys, servers, tuned
 
+    kept = servers.keyring_keys(words.pack)
     gone = tuned.remove(words.pack)
     # A model that was added from elsewhere stays there: nothing but its manifest goes.
     rest = ", with its weights" if len(gone) > 1 else "; nothing else was deleted"
+    text = f"The pack {words.pack} is deleted{rest}."
+    for key in kept:
+        text += (
+            f"\nThe key {key} stays in the keyring of this computer (service {keys.SERVICE}), "
+            "where other packs may use it."
+        )
+    names = [f"keyring:{key}" for key in kept]
     out.result(
-        {"pack": words.pack, "removed": [str(path) for path in gone]},
-        f"The pack {words.pack} is deleted{rest}.",
+        {"pack": words.pack, "removed": [str(path) for path in gone], "keys_kept": names}, text
     )
     return 0
 
@@ -125,8 +132,9 @@ def _missing(pack: str) -> str:
     return f"What is missing: annotator models download {pack}"
 
 
-def _here(pack: dict[str, Any]) -> str:
-    return "yes" if all(role["present"] for role in pack["roles"].values()) else "no"
+def _title(pack: dict[str, Any]) -> str:
+    asked = f" ({', '.join(pack['servers'])}, not asked)" if pack["servers"] else ""
+    return f"{pack['title']}{asked}"
 
 
 def size(count: int) -> str:

@@ -8,7 +8,12 @@ from annotator.cli_parser_base import Commands, a_path, a_text
 
 def add_models(commands: Commands) -> None:
     group = commands.group("models", "the packs of models")
-    group.add("list", "the packs that are there", "models list")
+    group.add(
+        "list",
+        "the packs that are there",
+        "models list",
+        "Ready: yes, no, or server for one whose server is not asked now. Nothing is sent.",
+    )
     show = group.add("show", "the models of a pack, their sources and licences", "models show")
     verify = group.add("verify", "compare the files of a pack with their hashes", "models verify")
     for one in (show, verify):
@@ -36,7 +41,10 @@ def add_models(commands: Commands) -> None:
     )
     server.add_argument("--look", action="store_true", help="ask it now which models it has")
     remove = group.add(
-        "remove", "delete a pack that was trained or added here", "models remove clip-mine"
+        "remove",
+        "delete a pack that was trained, added or made of a server here",
+        "models remove clip-mine",
+        "A key in the keyring stays there.",
     )
     remove.add_argument("pack", metavar="PACK", type=a_text, help="its name")
     key = group.add(

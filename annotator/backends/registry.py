@@ -201,14 +201,22 @@ def load_pack(name: str | Path) -> Pack:
 
 
 def describe(name: str | Path) -> dict[str, Any]:
-    """A pack as a JSON-able dict: what each role is, where it comes from, whether it is there."""
+    """A pack as a JSON-able dict: what each role is, where it comes from, whether it is there.
+
+    "ready" is "yes" or "no" for what is on this computer, and "server" where nothing is missing
+    here but whether the "servers" answer is not known: none of them is asked.
+    """
     pack = load_pack(name)
+    roles = {role: _describe_role(spec) for role, spec in pack.specs.items()}
+    here = "server" if pack.servers else "yes"
     return {
         "name": pack.name,
         "title": pack.title,
         "description": pack.description,
         "path": str(pack.path),
-        "roles": {role: _describe_role(spec) for role, spec in pack.specs.items()},
+        "ready": here if all(role["present"] for role in roles.values()) else "no",
+        "servers": list(pack.servers),
+        "roles": roles,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,8 +13,8 @@ from annotator.backends.own_manifests import marked, toml
 from annotator.core.errors import AnnotatorError
 from annotator.core.paths import shipped, there
 
-#: First line of the manifests that this module wrote and may write again.
-_OURS = "# A model server, written by Annotator: `annotator models server` writes it again."
+#: First line of the manifests that this module wrote and may write again or delete.
+MARK = "# A model server, written by Annotator: `annotator models server` writes it again."
 
 
 def probe(base_url: str, key: str = "") -> list[str]:
@@ -62,7 +63,7 @@ def write_pack(
             raise AnnotatorError("The name of a model has characters that no name has: correct it.")
     folder = registry.user_models() if folder is None else folder
     path = folder / f"{name}.toml"
-    if there(path) and not marked(path, _OURS):
+    if there(path) and not marked(path, MARK):
         raise AnnotatorError(
             f"There is a pack {name} at {path} that was not written here: choose another name."
         )
@@ -70,6 +71,31 @@ def write_pack(
     text = _text(name, url, model, key, other, manifest.read(*_server()).roles["tagger"].prompts)
     own_manifests.write(path, text, _server()[1], "nothing was left behind")
     return path
+
+
+def delete(path: Path) -> list[Path]:
+    """Deletes such a manifest; what was deleted. The server is not told, and a key in the keyring
+    stays: other packs may use it. ``tuned.remove`` has checked that nothing extends it. Raises
+    AnnotatorError when it cannot be deleted."""
+    try:
+        path.unlink()
+    except OSError as error:
+        raise AnnotatorError(
+            f"{path} could not be deleted ({error.strerror}): see to its permissions and try again."
+        ) from error
+    return [path]
+
+
+def keyring_keys(name: str) -> list[str]:
+    """Names of the keys in the keyring that a pack of the person's uses; none of a pack that is
+    not there or cannot be read."""
+    try:
+        text = (registry.user_models() / f"{name}.toml").read_text(encoding="utf-8")
+        roles = tomllib.loads(text).get("roles", {}).values()
+        found = [str(role.get("options", {}).get("key", "")) for role in roles]
+    except (OSError, ValueError, AttributeError):
+        return []
+    return list(dict.fromkeys(key[8:] for key in found if key.startswith("keyring:")))
 
 
 def _server() -> tuple[Path, dict[str, Path]]:
@@ -87,7 +113,7 @@ def _text(
         says = f"Images, words and the key go unencrypted to {host}: who is between can read them."
         says = says if key else says.replace("Images, words and the key", "Images and words")
     lines = [
-        _OURS,
+        MARK,
         "",
         f"name = {toml(name)}",
         f"title = {toml(f'Model server on {where}')}",

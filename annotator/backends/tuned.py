@@ -89,20 +89,21 @@ def write_pack(base: Pack, name: str, adapter: Path, facts: Mapping[str, Any]) -
 
 def remove(name: str) -> list[Path]:
     """Deletes a fine-tuned pack of the person's with its folder, also one whose training was not
-    at its end, or a pack that was added; what was deleted. Files in that folder that are not of a
-    training stay, and a model that was added from elsewhere. Raises AnnotatorError for any other
-    pack, one that another pack extends, and when something cannot be deleted."""
-    from annotator.backends import added
+    at its end, a pack that was added, or one of a server; what was deleted. Files in that folder
+    that are not of a training stay, and a model that was added from elsewhere. Raises
+    AnnotatorError for any other pack, one that another pack extends, and when something cannot be
+    deleted."""
+    from annotator.backends import added, servers
 
     path, folder = registry.user_models() / f"{name}.toml", home(name)
     if not NAME.match(name) or not (there(path) or (folder / CHECKPOINTS).is_dir()):
         if name in registry.list_packs():
             raise AnnotatorError(f"The pack {name} comes with Annotator and stays.")
-        raise AnnotatorError(f"There is no added or fine-tuned pack {name[:64]} in {path.parent}.")
-    if there(path) and not (marked(path, _OURS) or marked(path, added.MARK)):
+        raise AnnotatorError(f"There is no pack {name[:64]} that was made here in {path.parent}.")
+    marks = (_OURS, added.MARK, servers.MARK)
+    if there(path) and not any(marked(path, mark) for mark in marks):
         raise AnnotatorError(
-            f"The pack {name} was not made by fine-tuning or adding: delete {path} yourself if "
-            "you want to."
+            f"The pack {name} was not made by Annotator: delete {path} yourself if you want to."
         )
     for other, where in known_packs().items():
         bases = _facts(where).get("extends", [])
@@ -110,6 +111,8 @@ def remove(name: str) -> list[Path]:
             raise AnnotatorError(f"The pack {other} extends {name}: delete {where} first.")
     if there(path) and marked(path, added.MARK):
         return added.delete(name)
+    if there(path) and marked(path, servers.MARK):
+        return servers.delete(path)
     if folder.is_symlink():
         raise AnnotatorError(f"{folder} is a link to another folder: delete it yourself.")
     gone = []

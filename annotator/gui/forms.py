@@ -41,7 +41,7 @@ class Forms:
         self._made: dict[str, Overlay] = {}
 
     def dismiss(self) -> None:
-        """Before the project goes: the forms belong to the window and go with it."""
+        """Before the project goes: the forms belong to the window, and go with the project."""
         for form in self._made.values():
             form.close_it()
             form.deleteLater()
@@ -229,7 +229,8 @@ class Forms:
 
     def _server_saved(self, name: str) -> None:
         self._session.message.emit(
-            "info", f"The pack {name} is ready. Nothing was sent; propose with it to use it."
+            "info",
+            f"The pack {name} is saved. Nothing was sent; propose with it to ask the server.",
         )
         self._propose_form().choose_pack(name)
         self._propose(None)

@@ -116,7 +116,9 @@ class ProposePopover(Form):
         # Stable: the shipped ones first as before, but never what is not there before what is.
         for one in sorted(packs, key=lambda one: bool(one.missing)):
             words = one.title if titles[one.title] == 1 else f"{one.title} · {one.name}"
-            self.pack.addItem(words + (" · not here" if one.missing else ""), one.name)
+            # Of a server nothing is known before it is asked: not that it is there either.
+            served = " · server" if one.image_server and "server" not in words.lower() else ""
+            self.pack.addItem(words + (" · not here" if one.missing else served), one.name)
             row = self.pack.count() - 1
             self.pack.setItemData(row, plain_tip(one.description), Qt.ItemDataRole.ToolTipRole)
             if one.missing:

@@ -412,7 +412,7 @@ def test_what_was_added_goes_again(clip: Path, home: Path) -> None:
     assert tuned.remove("two") == [home / "two.toml"]
     assert tuned.remove("one") == [home / "one.toml"]
     assert below(clip) == before
-    with pytest.raises(AnnotatorError, match="no added or fine-tuned pack one"):
+    with pytest.raises(AnnotatorError, match="no pack one that was made here"):
         tuned.remove("one")
 
 

@@ -612,11 +612,11 @@ def test_only_what_was_made_here_is_removed(
     )
     before = {one for one in home.rglob("*") if "tiny" in one.name}
     for name, says in (
-        ("tiny", "not made by fine-tuning"),
-        ("tiny-clip", "no added or fine-tuned pack"),
+        ("tiny", "not made by Annotator"),
+        ("tiny-clip", "that was made here"),
         ("starter", "stays"),
-        ("../models/mine", "no added or fine-tuned pack"),
-        ("nothing", "no added or fine-tuned pack"),
+        ("../models/mine", "that was made here"),
+        ("nothing", "that was made here"),
     ):
         with pytest.raises(AnnotatorError, match=says):
             tuned.remove(name)

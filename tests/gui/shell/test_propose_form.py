@@ -214,6 +214,8 @@ def test_what_is_not_here_comes_last_and_every_pack_says_what_it_is(form: Propos
     described = PackFacts("starter", "Starter", "Finds <1,000 things.")
     form.set_packs([MISSING, SERVED, described], "starter")
     assert [form.pack.itemData(row) for row in range(3)] == ["far", "starter", "gone"]
+    shown = [form.pack.itemText(row) for row in range(3)]
+    assert shown == ["Far away · server", "Starter", "Not there · not here"]
     assert form.pack.currentData() == "starter"
     assert "Finds &lt;1,000 things." in form.pack.toolTip()
     form.set_packs([MISSING], "starter")

@@ -39,7 +39,8 @@ class Garbage(QObject):
         self._timer.start()
 
     def soon(self) -> None:
-        """Collect everything at the next look: much has just gone."""
+        """Collect everything at the next look, also what was set aside when models came
+        (``gc.freeze``): much has just gone."""
         self._wanted = True
 
     def look(self) -> None:
@@ -47,11 +48,20 @@ class Garbage(QObject):
         counts = gc.get_count()
         began = time.monotonic()
         if self._wanted or (counts[2] > _WORTH[2] and began >= self._not_before):
-            self._wanted = False
-            gc.collect()
+            if self._wanted:
+                self._everything()
+            else:
+                gc.collect()
             ended = time.monotonic()
             self._not_before = ended + (ended - began) / _SHARE
         elif counts[1] > _WORTH[1]:
             gc.collect(1)
         elif counts[0] > _WORTH[0]:
             gc.collect(0)
+
+    def _everything(self) -> None:
+        # What is in use when a model comes is set aside with it, and would stay for good.
+        self._wanted = False
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()

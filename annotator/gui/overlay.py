@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shiboken6
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication, QFrame, QGraphicsDropShadowEffect, QWidget
@@ -55,7 +56,7 @@ class Overlay(QFrame):
         if layout is not None and layout.hasHeightForWidth():
             # Words that wrap: the size hint knows their height only for a width of its own choice.
             self.resize(self.width(), layout.totalHeightForWidth(self.width()))
-        if under is not None:
+        if under is not None and shiboken6.isValid(under):
             corner = under.mapTo(window, QPoint(under.width(), under.height() + 6))
             left = corner.x() - self.width()
             top = corner.y()
@@ -73,8 +74,10 @@ class Overlay(QFrame):
         if application is not None:
             application.removeEventFilter(self)
         self.hide()
-        if self._before is not None and self._before.isVisible():
-            self._before.setFocus()
+        before, self._before = self._before, None
+        # It may be gone by now, with its project or with the row that was being renamed.
+        if before is not None and shiboken6.isValid(before) and before.isVisible():
+            before.setFocus()
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab goes round in what floats here, and never to the window behind it."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -153,6 +154,18 @@ def test_plain_keys_in_a_popover_stay_there(bench: Bench) -> None:
     QTest.keyClick(combo, Qt.Key.Key_Escape)
     assert not overlay.isVisible()
     assert bench.done == ["export"]
+
+
+def test_an_overlay_closes_when_what_had_the_keyboard_is_gone(bench: Bench) -> None:
+    overlay = Overlay(bench.window)
+    row = QLineEdit(bench.window)
+    row.show()
+    row.setFocus()
+    overlay.open_at(row)
+    shiboken6.delete(row)
+    overlay.place()
+    overlay.close_it()
+    assert not overlay.isVisible()
 
 
 def test_a_view_comes_before_the_window_and_only_while_it_is_seen(bench: Bench) -> None:

@@ -141,3 +141,19 @@ def test_old_garbage_goes_too(qtbot: QtBot, garbage: Garbage) -> None:
         garbage.look()
         del made
     assert gone == [threading.get_ident()]
+
+
+def test_what_was_in_use_when_a_model_came_goes_with_its_project(
+    qtbot: QtBot, garbage: Garbage
+) -> None:
+    gone: list[int] = []
+    knot = Knot(gone.append)
+    gc.freeze()  # as Models does
+    try:
+        del knot
+        gc.collect()
+        assert gone == []
+        garbage.soon()
+        qtbot.waitUntil(lambda: bool(gone))
+    finally:
+        gc.unfreeze()

@@ -159,8 +159,20 @@ class MainWindow(QMainWindow):
 
     def close_project(self) -> None:
         """Back to the start page."""
-        if self.working is not None:
-            self._end_session()
+        session = self.working
+        if session is None:
+            return
+        self._ending = True
+        images = None
+        if self.workspace is not None:
+            images = self.workspace.image_count
+            self.workspace.dismiss()
+        recent.note(session.project.path, session.project.folder, images)
+        self.wait.setText("Saving…")
+        self.top.hide()
+        self.stack.setCurrentWidget(self.wait)
+        session.stop()
+        threading.Thread(target=self._finish, args=(session,), name="closing").start()
 
     @property
     def working(self) -> Session | None:
@@ -251,21 +263,6 @@ class MainWindow(QMainWindow):
         self.show_start()
         self.messages.show_message("error", why)
         self._open_next()
-
-    def _end_session(self) -> None:
-        session = self.session
-        assert session is not None
-        self._ending = True
-        images = None
-        if self.workspace is not None:
-            images = self.workspace.image_count
-            self.workspace.dismiss()
-        recent.note(session.project.path, session.project.folder, images)
-        self.wait.setText("Saving…")
-        self.top.hide()
-        self.stack.setCurrentWidget(self.wait)
-        session.stop()
-        threading.Thread(target=self._finish, args=(session,), name="closing").start()
 
     def _finish(self, session: Session) -> None:
         try:

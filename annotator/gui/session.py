@@ -19,7 +19,7 @@ from annotator.gui.downloads import Downloads
 from annotator.gui.faults import in_words
 from annotator.gui.jobs import Jobs
 from annotator.gui.models import Models
-from annotator.gui.workers import Done, Hurry, Pool, Task
+from annotator.gui.workers import Done, Hurry, Pool, Task, alive
 from annotator.project.project import Project
 from annotator.project.sqlite import sqlite3
 
@@ -94,13 +94,14 @@ class Session(QObject):
         *,
         key: str = "",
     ) -> None:
-        """Facts of the project, read on a worker. Of two reads of a key only the newer answers."""
+        """Facts of the project, read on a worker. Of two reads of a key only the newer answers;
+        none does after ``stop``, also of what is worked on."""
 
         def run() -> T:
             with self.project.read() as db:
                 return fn(db)
 
-        self._readers.put(Task(run, done, self._report, key))
+        self._readers.put(Task(run, self._while_open(done), self._report, key))
 
     def work(
         self,
@@ -112,7 +113,7 @@ class Session(QObject):
         failed: Callable[[Exception], object] | None = None,
     ) -> None:
         """Decoding and models, on a worker; higher priority first, then the newest."""
-        self._workers.put(Task(fn, done, failed or self._report, key), priority)
+        self._workers.put(Task(fn, self._while_open(done), failed or self._report, key), priority)
 
     def work_ahead(
         self,
@@ -123,7 +124,7 @@ class Session(QObject):
     ) -> None:
         """What nobody waits for yet, one at a time on a thread of its own: what is at hand never
         waits for it."""
-        self._spare.put(Task(fn, done, failed or self._report, ""))
+        self._spare.put(Task(fn, self._while_open(done), failed or self._report, ""))
 
     def use_models(self, pack: str) -> None:
         """Take heatmaps and masks from another pack from now on."""
@@ -223,6 +224,7 @@ class Session(QObject):
             self._closed = True
             self._poll.stop()
             self._later.stop()
+            self.jobs.stop()
             self._unsubscribe()
 
     def finish(self, hurry: Hurry | None = None) -> bool:
@@ -246,6 +248,15 @@ class Session(QObject):
             self.finish()
 
     # --- inside
+
+    def _while_open(self, done: Done) -> Done:
+        """``done``, but not of a project that is being closed: it might open a form of it."""
+
+        def heard(answer: Any) -> None:
+            if not self._closed and alive(done):
+                done(answer)
+
+        return heard
 
     @property
     def _pools(self) -> tuple[Pool, ...]:

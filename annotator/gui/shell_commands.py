@@ -14,26 +14,26 @@ def register(commands: Commands, window: MainWindow) -> None:
     """Put them into the registry, in the order the palette shows them."""
 
     def opened() -> bool:
-        return window.session is not None
+        return window.working is not None
 
     def ask(what: str) -> None:
-        if window.workspace is not None:
+        if window.workspace is not None and opened():
             window.workspace.ask(what, window.top.buttons.get(what))
 
     def view(name: str) -> None:
-        if window.session is not None:
-            window.session.select_view("vocabulary" if name == "vocabulary" else "images")
+        if window.working is not None:
+            window.working.select_view("vocabulary" if name == "vocabulary" else "images")
 
     def undo() -> None:
-        if window.session is not None:
-            window.session.undo()
+        if window.working is not None:
+            window.working.undo()
 
     def redo() -> None:
-        if window.session is not None:
-            window.session.redo()
+        if window.working is not None:
+            window.working.redo()
 
     def scan() -> None:
-        if window.workspace is not None:
+        if window.workspace is not None and opened():
             window.workspace.scan()
 
     def full_screen() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from annotator.core.errors import AnnotatorError
 from annotator.core.records import Progress
 from annotator.gui.jobs import Factory, Job
 from annotator.gui.session import Offers, Session
@@ -192,11 +193,16 @@ def _start(
     *,
     droppable: bool = False,
 ) -> Job | None:
-    """The job, which tells the message bar how it ended; None when one like it is under way."""
+    """The job, which tells the message bar how it ended; None, and why, when one like it is under
+    way or the project is being closed."""
     if session.jobs.get(name) is not None:
         session.message.emit("info", f"{title} is under way already; see the line at the bottom.")
         return None
-    job = session.jobs.start(name, run, title, droppable=droppable)
+    try:
+        job = session.jobs.start(name, run, title, droppable=droppable)
+    except AnnotatorError as error:
+        session.message.emit("error", str(error))
+        return None
     _report(session, job, done)
     return job
 

@@ -9,6 +9,7 @@ import shiboken6
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QWidget
 
+from annotator.core.errors import AnnotatorError
 from annotator.core.records import Synset
 from annotator.gui import steps
 from annotator.gui.overlay import Overlay
@@ -111,7 +112,10 @@ class Forms:
         chosen = self._session.synset
 
         def read(db: sqlite3.Connection) -> Synset | None:
-            return None if chosen is None else queries.synset(db, chosen)
+            try:
+                return None if chosen is None else queries.synset(db, chosen)
+            except AnnotatorError:  # the word was taken back: nothing is selected any more
+                return None
 
         def show(synset: Synset | None) -> None:
             if shiboken6.isValid(form):

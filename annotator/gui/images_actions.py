@@ -148,7 +148,7 @@ class ImagesActions(QObject):
 
     def _decide_region(self, verdict: Verdict) -> None:
         view, region = self._view, self._view.regions.region
-        if region is None:
+        if region is None or view.facts is None:  # of the image before, until this one is read
             return
         self._session.act(_decide_region, verdict, region.id)
         if verdict != "unknown":

@@ -192,6 +192,17 @@ def test_y_and_x_decide_the_selected_region_when_its_tab_is_open(opened, ids, ma
     assert {shape.id for shape in bench.view.canvas.regions.drawn()} == {first}
 
 
+def test_a_key_right_after_the_next_image_decides_no_mask_of_the_one_before(
+    opened, ids, masked
+) -> None:
+    bench = opened(ids)
+    bench.press(Key.Key_T)  # selects the first
+    bench.press(Key.Key_D, Key.Key_Y, wait=False)
+    bench.settle()
+    assert bench.image == "b.jpg"
+    assert {region.verdict for region in bench.regions("a.jpg")} == {"unknown"}
+
+
 def test_a_verdict_does_not_trace_the_outline_again(opened, ids, masked) -> None:
     bench = opened(ids)
     before = {shape.id: shape.outline for shape in bench.view.canvas.regions.shapes}

@@ -111,6 +111,34 @@ def test_what_cannot_be_opened_is_said_in_one_sentence(
     assert (path.read_bytes() if path.exists() else None) == before
 
 
+def test_a_project_on_a_full_disk_says_so_and_stays_as_it_is(
+    qtbot: QtBot, window: MainWindow, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
+    path = tmp_path / "my.annot"
+    Project.create(path, photos).close()
+    before, really = path.read_bytes(), Project.open
+
+    def full(path: Path) -> Project:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            return really(path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    monkeypatch.setattr(Project, "open", full)
+    window.open_path(path)
+    qtbot.waitUntil(window.messages.isVisible, timeout=20_000)
+    says = window.messages.text.text()
+    assert says.startswith(f"The disk with {path} is full: free some space and try again.")
+    assert window.stack.currentWidget() is window.start
+    assert path.read_bytes() == before
+    monkeypatch.setattr(Project, "open", really)
+    with qtbot.waitSignal(window.project_opened, timeout=20_000):
+        window.open_path(path)
+
+
 def test_an_empty_folder_is_said_and_stays_open(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:
@@ -388,6 +416,20 @@ def test_the_popovers_open_by_key_and_go_with_the_project(
     close_project(qtbot, window)
     assert not any(found.isVisible() for found in window.findChildren(ExportPopover))
     assert not window.commands.run("export")
+
+
+def test_masks_can_be_asked_for_after_the_selected_word_was_taken_back(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
+) -> None:
+    session = opened(photos)
+    session.act(synsets.add, "sofa", done=session.select_synset)
+    session.undo()
+    qtbot.waitUntil(lambda: session.idle)
+    assert session.synset is not None
+    window.commands.run("segment")
+    (form,) = window.findChildren(SegmentPopover)
+    qtbot.waitUntil(form.isVisible)
+    assert form.what.count() == 1
 
 
 def test_an_export_says_where_it_is(

@@ -36,7 +36,8 @@ def run(path: Path | None, made: Callable[[MainWindow], object] | None = None) -
     assert garbage is not None
     window.project_closed.connect(garbage.soon)
     _catch(window)
-    application.installEventFilter(FileOpener(window))
+    if sys.platform == "darwin":  # nobody else sends it files; each event would pass through it
+        application.installEventFilter(FileOpener(window))
     if made is not None:
         made(window)
     if "ANNOTATOR_REPORT_START" in os.environ:

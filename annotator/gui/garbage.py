@@ -11,16 +11,25 @@ begins there wants the same lock. So nobody else in this process may call ``gc.c
 from __future__ import annotations
 
 import gc
+import threading
 import time
 
 from PySide6.QtCore import QObject, QTimer
 
+#: Set once there is more aside than the program as it started.
+_aside = threading.Event()
 #: How often to look, and how many new objects (first number) or collections of the generation
 #: below (the others) make it worth while.
 _TICK_MS = 100
 _WORTH = (5_000, 10, 10)
 #: Looking through everything takes no more than this share of the time.
 _SHARE = 0.01
+
+
+def set_aside() -> None:
+    """What there is now is looked through no more, until ``Garbage.soon``; on any thread."""
+    gc.freeze()
+    _aside.set()
 
 
 class Garbage(QObject):
@@ -39,8 +48,7 @@ class Garbage(QObject):
         self._timer.start()
 
     def soon(self) -> None:
-        """Collect everything at the next look, also what was set aside when models came
-        (``gc.freeze``): much has just gone."""
+        """Collect everything at the next look, also what was set aside: much has just gone."""
         self._wanted = True
 
     def look(self) -> None:
@@ -48,10 +56,7 @@ class Garbage(QObject):
         counts = gc.get_count()
         began = time.monotonic()
         if self._wanted or (counts[2] > _WORTH[2] and began >= self._not_before):
-            if self._wanted:
-                self._everything()
-            else:
-                gc.collect()
+            self._everything()
             ended = time.monotonic()
             self._not_before = ended + (ended - began) / _SHARE
         elif counts[1] > _WORTH[1]:
@@ -60,8 +65,11 @@ class Garbage(QObject):
             gc.collect(0)
 
     def _everything(self) -> None:
-        # What is in use when a model comes is set aside with it, and would stay for good.
+        again = self._wanted and _aside.is_set()
         self._wanted = False
-        gc.unfreeze()
+        if again:
+            # Of what was in use when a model came and is not now, nothing would go otherwise.
+            gc.unfreeze()
         gc.collect()
-        gc.freeze()
+        if again:
+            gc.freeze()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
+
+from annotator.gui.garbage import set_aside
 
 if TYPE_CHECKING:
     from annotator.backends.protocols import Grounder, Refiner, Tagger, TextEmbedder
@@ -70,4 +71,4 @@ class Models:
             self._loaded[role] = model
             # What a model brings stays. Looking through all of it for garbage would hold up the
             # window each time, with PyTorch for a tenth of a second and more.
-            gc.freeze()
+            set_aside()

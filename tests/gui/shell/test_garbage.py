@@ -15,7 +15,7 @@ import shiboken6
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
-from annotator.gui.garbage import Garbage
+from annotator.gui.garbage import Garbage, set_aside
 
 
 class Knot(QObject):
@@ -148,7 +148,7 @@ def test_what_was_in_use_when_a_model_came_goes_with_its_project(
 ) -> None:
     gone: list[int] = []
     knot = Knot(gone.append)
-    gc.freeze()  # as Models does
+    set_aside()
     try:
         del knot
         gc.collect()

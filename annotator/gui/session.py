@@ -145,7 +145,8 @@ class Session(QObject):
         failed: Callable[[AnnotatorError], object] | None = None,
     ) -> None:
         """A person's decision: ``fn(project, *args)`` on the decisions thread, in order. It is on
-        disk when ``done`` is called. ``failed`` gets an AnnotatorError; else it becomes a message.
+        disk when ``done`` is called. ``failed`` gets why it was not made, in a sentence; without
+        it that becomes a message.
         """
         self.acted.emit()
         self._put(fn, *args, done=done, failed=failed)
@@ -158,10 +159,16 @@ class Session(QObject):
         failed: Callable[[AnnotatorError], object] | None = None,
     ) -> None:
         def refuse(error: Exception) -> None:
-            if failed is not None and isinstance(error, AnnotatorError):
-                failed(error)
+            if isinstance(error, AnnotatorError):
+                said = error
+                if self._closed:
+                    self._report(error)  # the window may be gone: it is in the log at least
             else:
-                self._report(error)
+                said = AnnotatorError(in_words(error, "That did not work"))
+            if failed is not None:
+                failed(said)
+            elif not isinstance(error, Cancelled):
+                self.message.emit("error", str(said))
 
         callback: Done | None = done
         self._decisions.put(Task(lambda: fn(self.project, *args), callback, refuse, ""))

@@ -72,7 +72,8 @@ def test_a_refused_decision_goes_to_failed_or_the_message_bar(
     assert said.args == ["error", str(refused[0])]
 
 
-def test_a_defect_never_goes_to_failed(qtbot: QtBot, session: Session) -> None:
+def test_a_defect_is_told_in_a_sentence(qtbot: QtBot, session: Session) -> None:
+    """Whoever shows a decision before it is made takes it back then."""
     refused: list[AnnotatorError] = []
 
     def defect(project: Project) -> None:
@@ -80,9 +81,26 @@ def test_a_defect_never_goes_to_failed(qtbot: QtBot, session: Session) -> None:
 
     with qtbot.waitSignal(session.message) as said:
         session.act(defect, failed=refused.append)
-    assert refused == []
+        session.act(defect)
     assert said.args[0] == "error"
     assert str(log_file()) in said.args[1]
+    assert [str(error) for error in refused] == [said.args[1]]
+
+
+def test_a_decision_that_is_refused_while_the_project_is_closed_is_told(
+    qtbot: QtBot, project: Project
+) -> None:
+    session, told = Session(project), []
+    session.message.connect(lambda level, words: told.append((level, words)))
+    go_on = threading.Event()
+    session.act(lambda _: go_on.wait(10))
+    session.act(synsets.accept, [404])
+    session.stop()
+    go_on.set()
+    session.finish()
+    qtbot.waitUntil(lambda: session.idle)
+    assert [level for level, _ in told] == ["error"]
+    assert "404" in told[0][1]
 
 
 def test_what_a_person_stopped_is_no_error(qtbot: QtBot, session: Session) -> None:

@@ -14,7 +14,7 @@ def check(words: Namespace, out: Output) -> int:
     from annotator.project.project import Project
 
     try:
-        with Project.open(words.project) as project:
+        with Project.open_to_read(words.project) as project:
             problems = look(project)
     except AnnotatorError as error:
         # What cannot be opened is a finding too; what is not a file at all is a wrong argument.
@@ -31,7 +31,7 @@ def backup(words: Namespace, out: Output) -> int:
     from annotator.project.backup import backup as copy
     from annotator.project.project import Project
 
-    with Project.open(words.project) as project:
+    with Project.open_to_read(words.project) as project:
         path = copy(project, words.out)
     written = path.stat().st_size
     out.result({"out": str(path), "bytes": written}, f"{path} ({size(written)})")

@@ -121,6 +121,13 @@ def opened(path: Path) -> Project:
     return Project.open(path)
 
 
+def opened_to_read(path: Path) -> Project:
+    """The same for a command that writes nothing into it: on a full disk too."""
+    from annotator.project.project import Project
+
+    return Project.open_to_read(path)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Aligned columns, numbers to the right; None is a dash."""
     cells = [[_cell(value) for value in row] for row in rows]

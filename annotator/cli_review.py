@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import Output, opened, table, typed
+from annotator.cli_output import Output, opened, opened_to_read, table, typed
 from annotator.core.errors import AnnotatorError, NameTaken
 from annotator.core.records import Region, Step, Tag
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def tags(words: Namespace, out: Output) -> int:
     from annotator.project import queries
 
-    with opened(words.project) as project, project.read() as db:
+    with opened_to_read(words.project) as project, project.read() as db:
         image = queries.find_image(db, words.image)
         found = queries.tags(db, image.id)
     rows = [
@@ -32,7 +32,7 @@ def tags(words: Namespace, out: Output) -> int:
 def regions(words: Namespace, out: Output) -> int:
     from annotator.project import queries
 
-    with opened(words.project) as project, project.read() as db:
+    with opened_to_read(words.project) as project, project.read() as db:
         image = queries.find_image(db, words.image)
         found = queries.regions(db, image.id)
     rows = [
@@ -167,7 +167,7 @@ def redo(words: Namespace, out: Output) -> int:
 def history(words: Namespace, out: Output) -> int:
     from annotator.project import queries
 
-    with opened(words.project) as project, project.read() as db:
+    with opened_to_read(words.project) as project, project.read() as db:
         found = queries.history(db, words.limit)
     rows = [(step.at, step.label, "undone" if step.undone else "") for step in found]
     text = table(("when", "decision", ""), rows) if rows else "No decisions yet."

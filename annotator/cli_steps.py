@@ -8,7 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import NOTHING_WRITTEN, Output, duration, facts, opened, typed, used
+from annotator.cli_output import (
+    NOTHING_WRITTEN,
+    Output,
+    duration,
+    facts,
+    opened,
+    opened_to_read,
+    typed,
+    used,
+)
 from annotator.cli_project import given, require_images
 from annotator.core.errors import AnnotatorError, Cancelled, NothingToExport
 from annotator.core.records import Progress
@@ -68,7 +77,7 @@ def scan(words: Namespace, out: Output) -> int:
 def status(words: Namespace, out: Output) -> int:
     from annotator.project import queries
 
-    with opened(words.project) as project, project.read() as db:
+    with opened_to_read(words.project) as project, project.read() as db:
         found = queries.status(db)
     accepted = found["accepted"]
     text = facts(
@@ -153,7 +162,7 @@ def _export(
     steps: Callable[[Project], Iterator[Progress]],
     what: str,
 ) -> int:
-    with opened(words.project) as project:
+    with opened_to_read(words.project) as project:
         try:
             result = out.drive(steps(project), NOTHING_WRITTEN)
         except NothingToExport as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from annotator.cli_output import Output, duration, opened, table, typed, used
+from annotator.cli_output import Output, duration, opened, opened_to_read, table, typed, used
 from annotator.cli_review import carry_out
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Suggestion, Synset
@@ -23,7 +23,7 @@ def vocabulary(words: Namespace, out: Output) -> int:
 
     if words.by_pack:
         return _by_pack(words, out)
-    with opened(words.project) as project, project.read() as db:
+    with opened_to_read(words.project) as project, project.read() as db:
         found = queries.vocabulary(db)
     names = {synset.id: synset.name for synset in found}
     found = found[: words.top]
@@ -65,7 +65,7 @@ def synset_row(synset: Synset, names: dict[int, str]) -> dict[str, Any]:
 def _by_pack(words: Namespace, out: Output) -> int:
     from annotator.pipeline.compare import by_pack
 
-    with opened(words.project) as project:
+    with opened_to_read(words.project) as project:
         rows = by_pack(project, words.top)
     packs = list(dict.fromkeys(pack for row in rows for pack in row["packs"]))
     columns = ["name"]
@@ -114,7 +114,7 @@ def group(words: Namespace, out: Output) -> int:
 def suggestions(words: Namespace, out: Output) -> int:
     from annotator.project import queries
 
-    with opened(words.project) as project, project.read() as db:
+    with opened_to_read(words.project) as project, project.read() as db:
         found = queries.suggestions(db)[: words.top]
     rows = [
         (
@@ -163,7 +163,7 @@ def replies(words: Namespace, out: Output) -> int:
 
     from annotator.project import queries
 
-    with opened(words.project) as project, project.read() as db:
+    with opened_to_read(words.project) as project, project.read() as db:
         image = None if words.image is None else queries.find_image(db, words.image).id
         stored = queries.replies(db, image_id=image, failed=words.unreadable)
         found = list(islice(stored, words.top))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,22 @@ from annotator.project.migrations import APPLICATION_ID, latest
 from annotator.project.sqlite import sqlite3
 
 _MAGIC = b"SQLite format 3\x00"
+#: Bytes that SQLite's index of a write-ahead log takes at least, and those that opening a project
+#: takes in all: the index, a page or two of a journal.
+_INDEX = 32 * 1024
+_ROOM = 2 * _INDEX
+#: Where the header says how the file is written: 2 with a write-ahead log, 1 without.
+_WRITE_VERSION = 18
+
+
+class DiskFull(AnnotatorError):
+    """The disk of a project has no room for what SQLite keeps beside an open file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"The disk with {path} is full: free some space and try again. What was saved before "
+            "is kept."
+        )
 
 
 def inspect(path: Path) -> None:
@@ -63,6 +81,60 @@ def inspect(path: Path) -> None:
 def wal(path: Path) -> Path:
     """The write-ahead log that SQLite keeps beside ``path`` while it is open."""
     return path.with_name(path.name + "-wal")
+
+
+def require_room(path: Path) -> None:
+    """Raise DiskFull where SQLite has no room beside ``path``. It would notice half way, and leave
+    the file in another mode and the rest of the disk filled; or the system ends the program that
+    writes into an index without blocks on the disk."""
+    if shutil.disk_usage(path.parent).free < _ROOM and not has_room(path):
+        raise DiskFull(path)
+
+
+def has_room(path: Path) -> bool:
+    """Whether what an open project needs can be written beside ``path``, which is tried: who may
+    write how much is not what the disk says is free. Leaves nothing."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            file.write(bytes(_ROOM))
+            file.flush()
+    except OSError:
+        return False
+    return True
+
+
+def still_uri(path: Path) -> str:
+    """How SQLite opens ``path`` where nothing can be written beside it, for reading alone.
+
+    Raises AnnotatorError when the file alone is not all: something that was saved is in a log
+    beside it, or another program has it open.
+    """
+    for ending in ("-wal", "-journal"):
+        if _size(path, ending):
+            raise AnnotatorError(
+                f"The disk with {path} is full, and part of what was saved is still in "
+                f"{path.name}{ending} beside it: keep both files, free some space and open it "
+                "again."
+            )
+    with path.open("rb") as file:
+        logged = file.read(100)[_WRITE_VERSION] == 2
+    if not logged:
+        return f"{path.as_uri()}?mode=ro"
+    # Closed without being made one file again. Who has it open has an index of full size.
+    if _size(path, "-shm") >= _INDEX:
+        raise AnnotatorError(
+            f"The disk with {path} is full, and another program has the project open or died with "
+            "it open: free some space, or close it there, and try again."
+        )
+    return f"{path.as_uri()}?mode=ro&immutable=1"
+
+
+def _size(path: Path, ending: str) -> int:
+    """Bytes of the file beside ``path``, 0 for none."""
+    try:
+        return path.with_name(path.name + ending).stat().st_size
+    except OSError:
+        return 0
 
 
 def refuse_newer(path: Path, version: int) -> None:
@@ -116,7 +188,12 @@ def translated(path: Path) -> Iterator[None]:
         sentence = _sentence(path, error)
         if sentence is None:
             raise
-        raise sentence from error
+        try:
+            raise sentence from error
+        finally:
+            # It refers to this frame, and to the connection that failed: without the name here,
+            # both go with it at once, and with them the locks on the file.
+            del sentence
 
 
 def _sentence(path: Path, error: sqlite3.DatabaseError) -> AnnotatorError | None:
@@ -127,14 +204,13 @@ def _sentence(path: Path, error: sqlite3.DatabaseError) -> AnnotatorError | None
                 f"Another program is writing to {path}; wait until it has finished and try again."
             )
         case sqlite3.SQLITE_FULL:
-            return AnnotatorError(
-                f"The disk with {path} is full: free some space and try again. What was saved "
-                "before is kept."
-            )
+            return DiskFull(path)
         case sqlite3.SQLITE_READONLY:
             return AnnotatorError(f"{path} is read-only; allow writing to it or copy it elsewhere.")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return damaged(path, str(error))
+        case sqlite3.SQLITE_IOERR if not has_room(path):  # a quota, or no room for the index
+            return DiskFull(path)
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN:
             return AnnotatorError(
                 f"{path} cannot be read or written ({error}); look at its disk and try again."

@@ -22,7 +22,7 @@ from annotator.core.paths import is_folder
 from annotator.core.records import Kind, Step
 from annotator.project import files, journal
 from annotator.project.cache import Cache
-from annotator.project.migrations import alone, migrate
+from annotator.project.migrations import alone, latest, migrate
 from annotator.project.sqlite import sqlite3
 
 _BUSY_MS = 5000
@@ -39,8 +39,11 @@ class Project:
     in another file that can always be deleted.
     """
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, folder: Path) -> None:
+    def __init__(
+        self, path: Path, writer: sqlite3.Connection, folder: Path, still: str = ""
+    ) -> None:
         self.path = path
+        self._still = still  # how it is opened for reading alone, "" for a project like any other
         self.folder = folder
         self.cache = Cache(cache_path(path))
         self._writer = writer
@@ -102,6 +105,7 @@ class Project:
         """
         path = path.absolute()
         files.inspect(path)
+        files.require_room(path)
         with files.translated(path):
             db = _connect(path)
             try:
@@ -116,6 +120,33 @@ class Project:
                 raise
         return cls(path, db, folder)
 
+    @classmethod
+    def open_to_read(cls, path: Path) -> Project:
+        """As ``open``, for who only reads: on a full disk it is opened without writing anything,
+        and every write is refused.
+
+        Raises AnnotatorError as ``open`` does, and on a full disk when the file alone is not all
+        of the project, see ``files.still_uri``, or is of an older format.
+        """
+        try:
+            return cls.open(path)
+        except files.DiskFull:
+            path = path.absolute()
+            still = files.still_uri(path)
+        with files.translated(path):
+            db = _connect(path, still)
+            try:
+                if db.execute("PRAGMA user_version").fetchone()[0] < latest():
+                    raise AnnotatorError(
+                        f"{path} is of an older format, and its disk is too full to bring it up "
+                        "to date: free some space and try again."
+                    )
+                _check_content(db, path)
+                return cls(path, db, _recall_folder(db, path, note=False), still)
+            except BaseException:
+                db.close()
+                raise
+
     def close(self) -> None:
         """Stop all reads, and make the file whole and copyable again. May be called twice.
 
@@ -129,11 +160,12 @@ class Project:
                 self._stop_reads()
             with self._subscribing:
                 self._subscribers = ()
-            # Fails while another program has the file open; then that one does it.
-            with contextlib.suppress(sqlite3.OperationalError):
-                self._writer.execute("PRAGMA busy_timeout = 100")
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                self._writer.execute("PRAGMA journal_mode = DELETE")
+            if not self._still:
+                # Fails while another program has the file open; then that one does it.
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._writer.execute("PRAGMA busy_timeout = 100")
+                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    self._writer.execute("PRAGMA journal_mode = DELETE")
             self._writer.close()
         self.cache.close()
 
@@ -250,6 +282,8 @@ class Project:
     def _transaction(self, synchronous: str) -> Iterator[sqlite3.Connection]:
         if self._closed:
             raise AnnotatorError(f"{self.path} is closed.")
+        if self._still:
+            raise files.DiskFull(self.path)
         db = self._writer
         if db.in_transaction:
             raise RuntimeError("a transaction of this project is open already on this thread")
@@ -282,7 +316,7 @@ class Project:
                 raise AnnotatorError(f"{self.path} is closed.")
             db = self._idle.pop() if self._idle else None
             if db is None:
-                db = _connect(self.path)
+                db = _connect(self.path, self._still)
                 db.execute("PRAGMA query_only = ON")
             self._busy.add(db)
             return db
@@ -299,9 +333,13 @@ def cache_path(path: Path) -> Path:
     return path.with_name(path.name + tail)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, still: str = "") -> sqlite3.Connection:
     db = sqlite3.connect(
-        path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+        still or path,
+        timeout=_BUSY_MS / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=bool(still),
     )
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA recursive_triggers = ON")  # else REPLACE escapes the journal
@@ -343,8 +381,9 @@ def _remember_folder(db: sqlite3.Connection, path: Path, folder: Path) -> None:
     db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", (*rows, ("made", journal.now())))
 
 
-def _recall_folder(db: sqlite3.Connection, path: Path) -> Path:
-    """The folder, or where it is relative to the project when both were moved together."""
+def _recall_folder(db: sqlite3.Connection, path: Path, *, note: bool = True) -> Path:
+    """The folder, or where it is relative to the project when both were moved together, which is
+    written down with ``note``."""
     values: dict[str, str] = dict(db.execute("SELECT key, value FROM meta").fetchall())
     if "folder" not in values:
         raise files.damaged(path, "it does not say where its images are")
@@ -352,6 +391,7 @@ def _recall_folder(db: sqlite3.Connection, path: Path) -> Path:
     if not is_folder(folder) and "folder_relative" in values:
         moved = (path.parent / values["folder_relative"]).resolve()
         if is_folder(moved):
-            db.execute("UPDATE meta SET value = ? WHERE key = 'folder'", (str(moved),))
+            if note:
+                db.execute("UPDATE meta SET value = ? WHERE key = 'folder'", (str(moved),))
             return moved
     return folder

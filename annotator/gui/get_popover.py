@@ -114,7 +114,9 @@ class GetPopover(Form):
         job = self._session.downloads.job(plan.pack)
         if job is not None:
             self._follow(job)
-        elif plan.parts:
+            return
+        self._leave()
+        if plan.parts:
             self._count()
             self._set_mode("choose")
         else:
@@ -169,14 +171,24 @@ class GetPopover(Form):
         self.go.setEnabled(bool(parts))
 
     def _follow(self, job: Job) -> None:
-        self._job = job
-        job.finished.connect(self._finished)
-        job.failed.connect(self._failed)
-        job.cancelled.connect(self._cancelled)
+        if job is not self._job:
+            self._leave()
+            self._job = job
+            job.finished.connect(self._finished)
+            job.failed.connect(self._failed)
+            job.cancelled.connect(self._cancelled)
         say(self.says, _RUNNING)
         self.go.setEnabled(True)
         self._set_mode("running")
         self._tick()
+
+    def _leave(self) -> None:
+        """How the download of another pack ends is not told here."""
+        job, self._job = self._job, None
+        if job is not None and shiboken6.isValid(job):
+            job.finished.disconnect(self._finished)
+            job.failed.disconnect(self._failed)
+            job.cancelled.disconnect(self._cancelled)
 
     def _tick(self) -> None:
         job = self._job

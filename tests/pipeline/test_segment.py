@@ -26,6 +26,7 @@ from annotator.pipeline.segment import (
     soft_mask,
     without_crumbs,
 )
+from annotator.pipeline.segment_cut import Cutter
 from annotator.project import queries, store
 from annotator.project.project import Project
 
@@ -136,6 +137,28 @@ def test_rejected_tags_and_synsets_get_none(proposed: Project, pack: Any, finish
     finish(segment(proposed, pack))
     assert regions(proposed, 0) == {}
     assert list(regions(proposed, 1)) == ["tabby"]
+
+
+def test_a_word_that_is_taken_back_meanwhile_gets_none(
+    proposed: Project, pack: Any, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with proposed.read() as db:
+        image = queries.find_image(db, "0.png").id
+    decide_tags.add_word(proposed, image, "kite")
+    cut, kites = Cutter.cut, []
+
+    def slow(self: Cutter, image: Any, tags: Any, pixels: Any) -> Any:
+        found = cut(self, image, tags, pixels)
+        if len(tags) == 3:
+            kites.extend(found.rows)
+            assert proposed.undo() is not None
+        return found
+
+    monkeypatch.setattr(Cutter, "cut", slow)
+    result = finish(segment(proposed, pack))
+    assert len(kites) == 3
+    assert result["regions"] == 8
+    assert sorted(regions(proposed, 0)) == ["beagle", "tabby"]
 
 
 def test_again_replaces_only_what_no_person_judged(

@@ -295,6 +295,34 @@ def test_a_form_that_is_opened_again_shows_how_far_it_is(
     qtbot.waitUntil(lambda: form.go.text() == "Use it", timeout=20_000)
 
 
+def test_how_one_download_ends_is_not_said_in_the_form_of_another_pack(
+    qtbot: QtBot,
+    window: MainWindow,
+    server: FileServer,
+    models: Path,
+    clip: dict[str, bytes],
+    ask: Callable[[], GetPopover],
+) -> None:
+    other = (models / "tiny.toml").read_text(encoding="utf-8").replace('"tiny"', '"other"')
+    other = other.replace("Tiny CLIP", "Other CLIP").replace('"tiny-clip"', '"other-clip"')
+    (models / "other.toml").write_text(other, encoding="utf-8")
+    server.next[large(clip)] = [Stall(10), Status(403)]
+    form = ask()
+    form.go.click()
+    qtbot.waitUntil(server.stalled.is_set, timeout=20_000)
+    form.close_it()
+    form.ask("other", ("grounder",))
+    qtbot.waitUntil(lambda: form.heading.text() == "Get Other CLIP", timeout=20_000)
+    server.over.set()
+    qtbot.waitUntil(lambda: not window.own_jobs.running, timeout=20_000)
+    qtbot.waitUntil(window.messages.isVisible)
+    assert "403" in window.messages.text.text()
+    assert window.session is not None
+    qtbot.waitUntil(lambda: window.session.idle)
+    assert "403" not in form.says.text()
+    assert form.go.text().startswith("Download ")
+
+
 def test_the_propose_form_leads_there_too(
     qtbot: QtBot, window: MainWindow, photos: Path, models: Path, opened: Opened
 ) -> None:

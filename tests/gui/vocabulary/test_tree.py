@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit
 
 from annotator.operations import synsets
@@ -181,6 +183,27 @@ def test_a_reload_does_not_disturb_the_editor(bench: Any) -> None:
     bench.type("cle")
     bench.press(Qt.Key.Key_Return)
     assert bench.synset("car").name == "vehicle"
+
+
+def test_a_row_that_goes_takes_its_editor_along(bench: Any) -> None:
+    bench.session.act(synsets.add, "tram", done=lambda id: bench.ids.update(tram=id))
+    bench.settle()
+    bench.select("tram")
+    go_on = threading.Event()
+    bench.session.act(lambda _: go_on.wait(10))
+    QTest.keyClick(bench.view.tree, Qt.Key.Key_F2)
+    editor().clear()
+    QTest.keyClicks(editor(), "lorry")
+    QTest.keyClick(editor(), Qt.Key.Key_Return)  # waits for the decision before it
+    bench.session.project.undo()
+    bench.qtbot.waitUntil(lambda: "tram" not in bench.shown())
+    go_on.set()
+    bench.settle()
+    assert bench.shown() == TREE
+    bench.select("car")
+    bench.view.tree.setFocus()
+    bench.press(Qt.Key.Key_F2)
+    assert editor().text() == "car"
 
 
 def test_a_taken_name_offers_the_merge(bench: Any) -> None:

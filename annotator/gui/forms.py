@@ -42,9 +42,11 @@ class Forms:
         self._made: dict[str, Overlay] = {}
 
     def dismiss(self) -> None:
-        """Before the project goes: the forms belong to the window, and go with the project."""
+        """Before the project goes: the forms belong to the window, and go with the project; what
+        the window itself shows may speak of the project too."""
+        for shown in self._window().findChildren(Overlay):
+            shown.close_it()
         for form in self._made.values():
-            form.close_it()
             form.deleteLater()
         self._made.clear()
 

@@ -21,7 +21,7 @@ from annotator.gui import theme
 from annotator.gui.commands import Command, Commands, shown
 from annotator.gui.overlay import Overlay
 
-_COMMAND = Qt.ItemDataRole.UserRole
+_ID, _KEYS = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 _HIDDEN = frozenset({"palette"})
 #: Height of a row in pixels, and how many are shown before the list scrolls.
 _ROW = 32
@@ -107,7 +107,10 @@ class Palette(Overlay):
         able = (c for c in self._commands if c.available and c.id not in _HIDDEN)
         for command in matches(able, text):
             item = QStandardItem(command.title)
-            item.setData(command, _COMMAND)
+            # Not the command: it would keep its view, and so its project, until the next opening.
+            item.setData(command.id, _ID)
+            keys = "  ".join(shown(key) for key in command.keys[:2])
+            item.setData(keys or command.group, _KEYS)
             item.setEditable(False)
             self._model.appendRow(item)
         self.nothing.setVisible(self._model.rowCount() == 0)
@@ -122,10 +125,10 @@ class Palette(Overlay):
             self.list.setCurrentIndex(self._model.index(row % count, 0))
 
     def _run(self, index: QModelIndex | QPersistentModelIndex) -> None:
-        command = index.data(_COMMAND)
-        if isinstance(command, Command):
+        command = index.data(_ID)
+        if isinstance(command, str):
             self.close_it()
-            self._commands.run(command.id)
+            self._commands.run(command)
 
 
 class _Row(QStyledItemDelegate):
@@ -141,7 +144,6 @@ class _Row(QStyledItemDelegate):
         index: QModelIndex | QPersistentModelIndex,
     ) -> None:
         t = theme.tokens()
-        command = index.data(_COMMAND)
         rect: QRect = option.rect
         painter.save()
         if option.state & QStyle.StateFlag.State_Selected:
@@ -152,8 +154,7 @@ class _Row(QStyledItemDelegate):
         inside = rect.adjusted(10, 0, -10, 0)
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setPen(QColor(t.text))
-        painter.drawText(inside, middle | Qt.AlignmentFlag.AlignLeft, command.title)
+        painter.drawText(inside, middle | Qt.AlignmentFlag.AlignLeft, str(index.data()))
         painter.setPen(QColor(t.muted))
-        keys = "  ".join(shown(key) for key in command.keys[:2])
-        painter.drawText(inside, middle | Qt.AlignmentFlag.AlignRight, keys or command.group)
+        painter.drawText(inside, middle | Qt.AlignmentFlag.AlignRight, str(index.data(_KEYS)))
         painter.restore()

@@ -418,6 +418,18 @@ def test_the_popovers_open_by_key_and_go_with_the_project(
     assert not window.commands.run("export")
 
 
+@pytest.mark.parametrize("what", ["palette", "shortcuts"])
+def test_what_speaks_of_a_project_goes_with_it(
+    qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened, what: str
+) -> None:
+    opened(photos)
+    window.commands.run(what)
+    overlay = window.palette_ if what == "palette" else window.sheet
+    assert overlay.isVisible()
+    close_project(qtbot, window)
+    assert not overlay.isVisible()
+
+
 def test_masks_can_be_asked_for_after_the_selected_word_was_taken_back(
     qtbot: QtBot, window: MainWindow, photos: Path, opened: Opened
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import partial
 
@@ -129,3 +130,20 @@ def test_the_list_is_as_tall_as_what_it_holds(bench: Bench) -> None:
     assert len(palette.titles()) == 1
     assert palette.list.height() < all_of_them
     assert palette.list.viewport().height() >= palette.list.sizeHintForRow(0)
+
+
+def test_what_was_listed_can_go(bench: Bench) -> None:
+    class View:
+        def go(self) -> None:
+            pass
+
+    view = View()
+    left = weakref.ref(view)
+    own = bench.commands.keep()
+    bench.commands.add("view", "Something of a view", "", view.go)
+    bench.palette.open()
+    assert "Something of a view" in bench.palette.titles()
+    bench.palette.close_it()
+    bench.commands.drop_others(own)
+    del view
+    assert left() is None

@@ -279,7 +279,8 @@ class VocabularyView(QWidget):
             if not shiboken6.isValid(self):
                 return
             taken_by = error.synset_id if isinstance(error, NameTaken) else None
-            self.tree.refuse_rename(taken_by, str(error))
+            if not self.tree.refuse_rename(taken_by, str(error)):
+                self._session.message.emit("error", str(error))
 
         self._session.act(synsets.rename, synset_id, name, done=renamed, failed=refused)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-import shiboken6
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
@@ -90,6 +89,7 @@ class SynsetTree(QTreeView):
         self._quiet = True
         try:
             change()
+            self._end_lost_rename()
             self._apply_folding()
             gone = current is not None and current not in self.vocabulary.shown.rows
             if gone:
@@ -206,7 +206,7 @@ class SynsetTree(QTreeView):
     def begin_rename(self) -> None:
         """Edit the current synset's name in its row."""
         index = self.currentIndex()
-        if index.isValid() and self._open_editor() is None:
+        if index.isValid() and self._editor is None:
             self.scrollTo(index)
             self._renamed = index.internalId()
             self.edit(index)
@@ -217,15 +217,15 @@ class SynsetTree(QTreeView):
         editor.given_up.connect(self.end_rename)
         editor.textEdited.connect(lambda _text: self._offer_off())
 
-    def _open_editor(self) -> RenameEditor | None:
-        """None also when it went with its row."""
-        if self._editor is not None and not shiboken6.isValid(self._editor):
-            self._editor = self._renamed = None
-            self._offer_off()
-        return self._editor
+    def _end_lost_rename(self) -> None:
+        """The row is gone: its editor goes too, else the tree would let no other be edited."""
+        if self._editor is not None and self._renamed not in self.vocabulary.shown.rows:
+            self._editor.waiting = True
+            self._editor.hide()
+            self.end_rename()
 
     def _ask_rename(self, text: str) -> None:
-        if self._renamed is None or self._open_editor() is None:
+        if self._renamed is None or self._editor is None:
             return
         if self.offer.isVisible() and self.offer.target is not None:
             self._take_offer(self.offer.target)
@@ -234,25 +234,26 @@ class SynsetTree(QTreeView):
 
     def end_rename(self) -> None:
         """Close the line edit; the tree has the keyboard again."""
-        editor, self._editor, self._renamed = self._open_editor(), None, None
+        editor, self._editor, self._renamed = self._editor, None, None
         self._offer_off()
         if editor is not None:
             editor.waiting = True  # closing takes its focus, which is no new question
             self.closeEditor(editor, QAbstractItemDelegate.EndEditHint.NoHint)
             self.setFocus()
 
-    def refuse_rename(self, taken_by: int | None, reason: str) -> None:
-        """The name cannot be had: keep the line edit, say why, offer the merge if it is taken."""
-        editor = self._open_editor()
-        if editor is None or self._renamed is None:
-            return
+    def refuse_rename(self, taken_by: int | None, reason: str) -> bool:
+        """The name cannot be had: keep the line edit, say why, offer the merge if it is taken.
+        False when there is no line edit any more, and nothing was said."""
+        if self._editor is None or self._renamed is None:
+            return False
         other = self.vocabulary.forest.synsets.get(taken_by) if taken_by is not None else None
-        editor.refused()
+        self._editor.refused()
         row = self.visualRect(self.vocabulary.index_of(self._renamed))
         if other is not None:
             self.offer.offer(other.id, other.name, row)
         else:
             self.offer.refuse(reason, row)
+        return True
 
     def _offer_off(self) -> None:
         self.offer.hide()

@@ -135,6 +135,16 @@ class Grounder(Protocol):
 
 
 @runtime_checkable
+class FromZero(Protocol):
+    """A Grounder whose similarity is near 0 where nothing speaks for a tag, whatever the tag."""
+
+    @property
+    def filled(self) -> float:
+        """In (0, 1): see core.scoring.heat_threshold."""
+        ...
+
+
+@runtime_checkable
 class Refiner(Protocol):
     """Turns a rough mask, a box or points into a mask with clean edges."""
 

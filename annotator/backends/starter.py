@@ -20,6 +20,8 @@ FINE, LARGE = (448, 16), (640, 32)
 #: Length of the constant channel beside a pixel's features: what a plain background has.
 #: Features much shorter than this are noise, and their cosine shrinks towards 0.
 FLOOR = 15.0
+#: Where half of a picture is as like a tag as this share of its peak, the thing fills the picture.
+FILLED = 0.3
 
 
 class ImageNetTagger:
@@ -88,6 +90,10 @@ class ImageNetGrounder:
     @property
     def id(self) -> str:
         return self._id
+
+    @property
+    def filled(self) -> float:
+        return FILLED
 
     def pixels(self, image: Pixels) -> Floats:
         """float32[h, w, c + 1], unit norm; the longer side is 28 cells, the aspect is kept."""

@@ -216,13 +216,18 @@ def _log_weight(sums: _Sums, by: Ranking) -> float:
     return probability if by == "probability" else occurrence + probability
 
 
-def heat_threshold(similarity: NDArray[np.floating]) -> float:
+def heat_threshold(similarity: NDArray[np.floating], filled: float | None = None) -> float:
     """The raw similarity that best parts a heatmap (any shape) in two; above it is the thing.
 
     Otsu, A threshold selection method from gray-level histograms, 1979, eq. 18 and 19, on the
     values themselves instead of a histogram: the cut with the largest variance between the two
     sides, half way between the values around it. A constant map gives its value, so that nothing
     is above. Values that are not finite are left out; ValueError when none is finite.
+
+    ``filled`` in (0, 1), only for similarities that are near 0 where nothing speaks for the thing:
+    where half of the map is at least this share of its peak, the thing fills the picture, and
+    Otsu's cut, which parts a thing from its background, would part the thing itself; the cut is
+    no higher than this share of the peak then.
     """
     import numpy as np
 
@@ -237,8 +242,11 @@ def heat_threshold(similarity: NDArray[np.floating]) -> float:
     mean_below = total[steps] / below
     mean_above = (total[-1] - total[steps]) / (values.size - below)
     between = below * (values.size - below) * (mean_above - mean_below) ** 2
-    cut = steps[int(np.argmax(between))]
-    return float((values[cut] + values[cut + 1]) / 2)
+    at = steps[int(np.argmax(between))]
+    cut = float((values[at] + values[at + 1]) / 2)
+    if filled is None or values[-1] <= 0 or np.median(values) < filled * values[-1]:
+        return cut
+    return min(cut, float(filled * values[-1]))
 
 
 def _gather(key: K, group: Sequence[Said[K]], looks: int, how: Combine, by: Ranking) -> Scored[K]:

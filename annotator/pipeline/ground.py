@@ -10,10 +10,11 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from annotator.backends.protocols import Floats, Grounder, Pixels, TagText
+from annotator.backends.protocols import Floats, FromZero, Grounder, Pixels, TagText
 from annotator.core import images
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Failure, Image, Progress, Synset
+from annotator.core.scoring import heat_threshold
 from annotator.core.text_words import words
 from annotator.pipeline.ahead import ahead
 from annotator.pipeline.files import content_key, failure, image_path, require_folder
@@ -115,6 +116,11 @@ def text_vectors(grounder: Grounder, texts: Sequence[TagText]) -> Floats:
     """float32[n, c] of any number of tags, n at least 1, some at a time."""
     parts = [grounder.texts(texts[at : at + _TEXTS]) for at in range(0, len(texts), _TEXTS)]
     return np.concatenate(parts)
+
+
+def automatic_cut(heat: Floats, grounder: Grounder) -> float:
+    """The raw similarity at which a tag's map by this Grounder is cut when nobody says where."""
+    return heat_threshold(heat, grounder.filled if isinstance(grounder, FromZero) else None)
 
 
 def upsample(heat: Floats, height: int, width: int) -> Floats:

@@ -25,7 +25,14 @@ from annotator.core.prompts import CRUMB, Instance, instances, soft_mask
 from annotator.core.records import Image, Region, Tag
 from annotator.core.scoring import heat_threshold
 from annotator.pipeline import encodings
-from annotator.pipeline.ground import cached_pixels, cosines, has_room, tag_text, upsample
+from annotator.pipeline.ground import (
+    automatic_cut,
+    cached_pixels,
+    cosines,
+    has_room,
+    tag_text,
+    upsample,
+)
 from annotator.pipeline.interactive import agreement, choose
 from annotator.pipeline.segment_options import SegmentOptions
 from annotator.project import queries, store
@@ -178,7 +185,7 @@ class Cutter:
             heat = smooth(pixels, raw)
         threshold = options.threshold
         if threshold is None:
-            threshold = heat_threshold(heat)
+            threshold = automatic_cut(heat, self._grounder)
         large = upsample(heat, height, width)
         found = instances(large, threshold, split=options.instances)
         if not found:

@@ -19,7 +19,7 @@ class SegmentOptions:
     ``top``: at most so many undecided tags of an image, best first, and none whose score is below
     ``min_score``; accepted tags always. ``supported_only``: no undecided tag that no pixel
     supports (pipeline.support). ``threshold``: raw similarity at which every heatmap is cut; None
-    finds one for each (core.scoring.heat_threshold). ``smooth``: draw the heatmap along the edges
+    finds one for each (pipeline.ground.automatic_cut). ``smooth``: draw the heatmap along the edges
     of the image before it is cut (PAMR). ``instances``: a mask for each thing, not one for all
     that is above the threshold. ``refine``: let the Refiner move the edges; ``points``: point a
     network to peaks and valleys too, beside map and box. ``overlap``: pixels that two tags claim

@@ -10,6 +10,7 @@ from annotator.backends.efficientnet import Network
 from annotator.backends.protocols import PreparingTagger, Sampling, TagText
 from annotator.backends.registry import Pack, verify
 from annotator.backends.starter import ImageNetGrounder, resize_map, squash, unit
+from annotator.core.scoring import heat_threshold
 from annotator.core.wordnet import imagenet_classes
 
 Photo = NDArray[np.uint8]
@@ -179,6 +180,19 @@ def test_heat_is_inside_the_thing(
     assert np.median(cup[40:160, 200:380]) > 2 * np.median(cup[:, :110])
     cat = heat(grounder, chelsea, "cat")
     assert np.median(cat[60:280, 60:330]) > np.quantile(cat[:200, 415:], 0.9)
+
+
+def test_only_a_face_that_fills_its_photo_is_cut_lower(
+    grounder: ImageNetGrounder, chelsea: Photo, coffee: Photo, china: Photo
+) -> None:
+    cat = heat(grounder, chelsea, "Egyptian cat")
+    cut = heat_threshold(cat, grounder.filled)
+    assert cut < heat_threshold(cat)
+    face = cat[60:280, 60:330]  # with the fur between the eyes
+    assert (face > cut).mean() > 0.75 > (face > heat_threshold(cat)).mean()
+    for photo, name in ((coffee, "espresso"), (china, "palace")):
+        beside = heat(grounder, photo, name)
+        assert heat_threshold(beside, grounder.filled) == heat_threshold(beside)
 
 
 def test_another_tag_is_colder_in_the_same_place(grounder: ImageNetGrounder, china: Photo) -> None:

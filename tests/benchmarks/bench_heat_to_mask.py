@@ -28,8 +28,7 @@ from numpy.typing import NDArray
 
 from annotator.backends.protocols import TagText
 from annotator.backends.registry import load_pack
-from annotator.core.scoring import heat_threshold
-from annotator.pipeline.ground import cosines, upsample
+from annotator.pipeline.ground import automatic_cut, cosines, upsample
 from annotator.pipeline.segment import mask_from_heatmap
 
 Floats = NDArray[np.float32]
@@ -107,8 +106,9 @@ def main() -> None:
             for thing in scene.things:
                 heat = cosines(cells, grounder.texts([tag(thing.name)])[0])
                 large = upsample(heat, *thing.mask.shape)
-                cut = large > heat_threshold(heat)
-                refined, _ = mask_from_heatmap(scene.image, heat, None, refiner, encoding)
+                threshold = automatic_cut(heat, grounder)
+                cut = large > threshold
+                refined, _ = mask_from_heatmap(scene.image, heat, threshold, refiner, encoding)
                 values = [
                     auc(large, thing.mask, scene.known),
                     truth.iou(cut, thing, scene),

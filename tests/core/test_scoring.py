@@ -275,3 +275,32 @@ def test_the_cut_of_odd_maps():
     assert heat_threshold(np.array([0.0, math.nan, 1.0, math.inf])) == 0.5
     with pytest.raises(ValueError, match="finite"):
         heat_threshold(np.array([math.nan]))
+
+
+def test_a_thing_that_fills_the_picture_is_not_parted_in_itself():
+    # Two eyes stand out of a face that is everywhere but in one corner.
+    face = np.full((10, 10), 0.12, np.float32)
+    face[:3, :3] = 0.02
+    face[4:6, 2:8] = 0.34
+    assert heat_threshold(face) > 0.12
+    assert heat_threshold(face, filled=0.3) == pytest.approx(0.3 * 0.34)
+    assert (face > heat_threshold(face, filled=0.3)).sum() == 91
+
+
+def test_a_thing_before_a_background_is_cut_as_ever():
+    heat = np.full((10, 10), 0.05, np.float32)
+    heat[2:6, 2:6] = 0.34
+    heat[7:9, 7:9] = 0.12
+    assert heat_threshold(heat, filled=0.3) == heat_threshold(heat) > 0.12
+    # Nor is a cut raised: Otsu's is the lower one here.
+    heat = np.full((10, 10), 0.34, np.float32)
+    heat[:3] = 0.0
+    heat[3:5] = 0.02
+    assert heat_threshold(heat, filled=0.9) == heat_threshold(heat) == pytest.approx(0.18)
+
+
+def test_a_map_with_nothing_for_the_thing_is_cut_as_ever():
+    against = np.array([[-0.3, -0.1, -0.1], [-0.3, -0.1, 0.0]], np.float32)
+    assert heat_threshold(against, filled=0.3) == heat_threshold(against) == pytest.approx(-0.2)
+    flat = np.full((3, 3), 0.25, np.float32)
+    assert heat_threshold(flat, filled=0.3) == 0.25

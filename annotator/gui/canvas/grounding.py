@@ -188,7 +188,7 @@ class Grounding(QObject):
         """In a worker: the map, where it is best cut, and what the tag is made of."""
         from annotator.core.scoring import heat_threshold
         from annotator.gui.canvas.shapes import heat_picture
-        from annotator.pipeline.ground import heatmap, tag_text
+        from annotator.pipeline.ground import automatic_cut, heatmap, tag_text
 
         grounder = self._session.models.grounder()
         if question != self._question:
@@ -214,7 +214,8 @@ class Grounding(QObject):
         if question != self._question:
             return None
         heat = heat_picture(values, theme.heat_lut())
-        return _Looked(heat, float(heat_threshold(values)), origin, told, found)
+        cut = heat_threshold(values) if asked.text else automatic_cut(values, grounder)
+        return _Looked(heat, cut, origin, told, found)
 
     def _text_map(self, asked: _Asked, grounder: Grounder) -> TextMap:
         """In a worker; another map of the same sentence is there already."""

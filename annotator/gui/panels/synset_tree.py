@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
+import shiboken6
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
@@ -205,6 +206,7 @@ class SynsetTree(QTreeView):
 
     def begin_rename(self) -> None:
         """Edit the current synset's name in its row."""
+        self._end_lost_rename()
         index = self.currentIndex()
         if index.isValid() and self._editor is None:
             self.scrollTo(index)
@@ -218,10 +220,12 @@ class SynsetTree(QTreeView):
         editor.textEdited.connect(lambda _text: self._offer_off())
 
     def _end_lost_rename(self) -> None:
-        """The row is gone: its editor goes too, else the tree would let no other be edited."""
-        if self._editor is not None and self._renamed not in self.vocabulary.shown.rows:
-            self._editor.waiting = True
-            self._editor.hide()
+        """The editor went, or its row did: else the tree would let no other be edited."""
+        editor = self._editor
+        if editor is None:
+            return
+        lost = not shiboken6.isValid(editor) or editor.isHidden()
+        if lost or self._renamed not in self.vocabulary.shown.rows:
             self.end_rename()
 
     def _ask_rename(self, text: str) -> None:
@@ -236,14 +240,20 @@ class SynsetTree(QTreeView):
         """Close the line edit; the tree has the keyboard again."""
         editor, self._editor, self._renamed = self._editor, None, None
         self._offer_off()
-        if editor is not None:
+        if editor is None:
+            return
+        if shiboken6.isValid(editor):
             editor.waiting = True  # closing takes its focus, which is no new question
+            editor.hide()  # shown and without a row it would not be closed
             self.closeEditor(editor, QAbstractItemDelegate.EndEditHint.NoHint)
-            self.setFocus()
+        else:
+            self.setState(QAbstractItemView.State.NoState)
+        self.setFocus()
 
     def refuse_rename(self, taken_by: int | None, reason: str) -> bool:
         """The name cannot be had: keep the line edit, say why, offer the merge if it is taken.
         False when there is no line edit any more, and nothing was said."""
+        self._end_lost_rename()
         if self._editor is None or self._renamed is None:
             return False
         other = self.vocabulary.forest.synsets.get(taken_by) if taken_by is not None else None

@@ -139,7 +139,7 @@ def support(
         words = queries_pixels.named(db)
         if not any(queries_pixels.proposed(db, ids).values()):
             raise AnnotatorError(
-                f"{project.path.name} has no tags to look for: run annotator propose first."
+                f"{project.path.name} has no tags to look for: propose tags first."
             )
     models = {"grounder": pack.model_id("grounder")}
     plan = runs.Plan("support", pack.name, models, options.params, options.params)

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from annotator.backends.protocols import Grounder, Refiner, Substituting
 from annotator.core import images
-from annotator.core.errors import AnnotatorError
 from annotator.core.paths import there
 from annotator.core.prompts import soft_mask
 from annotator.core.records import Failure, Image, Progress, Tag
@@ -21,7 +20,6 @@ from annotator.pipeline.segment_cut import Cut, Cutter, mask_from_heatmap, witho
 from annotator.pipeline.segment_options import SegmentOptions
 from annotator.project import queries, store
 from annotator.project.project import Project
-from annotator.project.sqlite import sqlite3
 
 __all__ = [
     "HasMaskModels",
@@ -207,6 +205,7 @@ def _write(
         return 0
     written = 0
     with project.write("images", "runs", "regions") as db:
+        known = queries.known_synsets(db, (row.synset_id for _, cut in batch for row in cut.rows))
         for job, cut in batch:
             if job.gone:
                 continue  # left to the next scan: its disk may only be disconnected
@@ -216,17 +215,7 @@ def _write(
                 continue
             store.drop_regions(db, job.image.id, synset)
             decided = {region.synset_id for region in queries.regions(db, job.image.id)}
-            rows = [row for row in cut.rows if row.synset_id not in decided]
-            new = [row for row in rows if _known(db, row.synset_id)]
+            new = [row for row in cut.rows if row.synset_id in known - decided]
             written += len(store.add_regions(db, new, run_id=run))
             store.add_run_images(db, run, [(job.image.id, None, [])])
     return written
-
-
-def _known(db: sqlite3.Connection, synset: int) -> bool:
-    """Whether the word is still there: undo may have taken it back meanwhile."""
-    try:
-        queries.synset(db, synset)
-    except AnnotatorError:
-        return False
-    return True

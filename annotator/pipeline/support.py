@@ -255,6 +255,7 @@ def _write(project: Project, run: int, batch: Sequence[_Looked]) -> None:
     if not batch:
         return
     with project.write("images", "runs", "tags") as db:
+        known = queries.known_synsets(db, (row.synset_id for one in batch for row in one.rows))
         for looked in batch:
             if looked.gone:
                 continue  # left to the next scan: its disk may only be disconnected
@@ -263,7 +264,8 @@ def _write(project: Project, run: int, batch: Sequence[_Looked]) -> None:
                 store.set_image_error(db, image.id, looked.failed.reason, hash=image.hash)
                 store.add_run_images(db, run, [(image.id, looked.failed.reason, [])])
                 continue
-            store.set_tag_pixels(db, looked.rows, run_id=run, images=[image.id])
+            rows = [row for row in looked.rows if row.synset_id in known]
+            store.set_tag_pixels(db, rows, run_id=run, images=[image.id])
             store.add_run_images(db, run, [(image.id, None, [])])
 
 

@@ -35,6 +35,7 @@ from annotator.project.queries_suggestions import open_rows, suggestions
 from annotator.project.queries_synsets import (
     evidence,
     find_synset,
+    known_synsets,
     merge_preview,
     ranked,
     suggest_words,
@@ -70,6 +71,7 @@ __all__ = [
     "image_ids",
     "image_marks",
     "images",
+    "known_synsets",
     "labels",
     "last_run",
     "merge_preview",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.records import Evidence, MergePreview, RawWord, Synset, Tag
@@ -39,6 +39,17 @@ def synset(db: sqlite3.Connection, id: int) -> Synset:
     words = Words(db)
     root = words.root(id)
     return _synset(words, root, count(db, words, root))
+
+
+def known_synsets(db: sqlite3.Connection, ids: Iterable[int]) -> set[int]:
+    """Those of the ids that are still there: undo may have taken a person's word back."""
+    return {
+        id
+        for (id,) in db.execute(
+            "SELECT s.id FROM json_each(?) j JOIN synsets s ON s.id = j.value",
+            (json.dumps(sorted(set(ids))),),
+        )
+    }
 
 
 def find_synset(db: sqlite3.Connection, text: str) -> Synset:

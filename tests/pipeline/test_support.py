@@ -16,7 +16,7 @@ from annotator.pipeline.options import ProposeOptions, VocabularyOptions, vocabu
 from annotator.pipeline.pages import Pace
 from annotator.pipeline.propose import propose
 from annotator.pipeline.scan import scan
-from annotator.pipeline.support import SupportOptions, support
+from annotator.pipeline.support import SupportOptions, _Looker, support
 from annotator.project import queries
 from annotator.project.check import check
 from annotator.project.project import Project
@@ -231,6 +231,30 @@ def test_an_unreadable_file_is_a_failure(
     result = finish(support(proposed, pack))
     assert [row["image"] for row in result["failed"]] == ["1.png"]
     assert (result["done"], result["tags"]) == (2, 6)
+
+
+def test_a_word_that_is_taken_back_meanwhile_is_left_out(
+    proposed: Project, pack: Any, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with proposed.read() as db:
+        image = queries.find_image(db, "0.png").id
+    decide_tags.add_word(proposed, image, "kite")
+    look, looked = _Looker.look, []
+
+    def slow(self: _Looker, job: Any) -> Any:
+        found = look(self, job)
+        if len(found.rows) == 4:
+            looked.append(found)
+            assert proposed.undo() is not None
+        return found
+
+    monkeypatch.setattr(_Looker, "look", slow)
+    result = finish(support(proposed, pack))
+    assert len(looked) == 1
+    assert (result["done"], result["failed"]) == (3, [])
+    assert {tag.supported for tag in tags(proposed).values()} == {True, False}
+    assert "kite" not in tags(proposed)
+    assert check(proposed) == []
 
 
 def test_nothing_to_look_for(

@@ -126,6 +126,17 @@ sys.exit(app.run(Path(sys.argv[1])))
 """
 
 
+def ended(program: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """The program, run to its end without a screen."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *words],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        timeout=60,
+    )
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to send")
 def test_told_to_end_it_closes_in_order(photos: Path) -> None:
     program = subprocess.Popen(
@@ -152,26 +163,14 @@ def test_the_first_image_is_on_screen_before_any_model_library(photos: Path, nam
     folder = photos.rename(photos.parent / name)
     place = folder.parent / f"{name}.annot"
     Project.create(place, folder).close()
-    done = subprocess.run(
-        [sys.executable, "-c", LIGHT, place],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
-        timeout=60,
-    )
+    done = ended(LIGHT, place)
     assert done.stdout == "painted with []\n"
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
 
 
 def test_a_closed_project_leaves_nothing_in_memory(photos: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", CLOSING, photos],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
-        timeout=60,
-    )
+    done = ended(CLOSING, photos)
     assert (done.stdout, done.returncode) == ("gone\n", 0)
 
 
@@ -179,13 +178,7 @@ def test_a_closed_project_leaves_nothing_in_memory(photos: Path) -> None:
 def test_a_model_that_computes_keeps_no_program_alive_and_no_decision_is_lost(
     photos: Path, how: str
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", BUSY, photos, *how.split()],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
-        timeout=60,
-    )
+    done = ended(BUSY, photos, *how.split())
     assert (done.stdout, done.returncode) == ("computing\ncomputing\n", 0)
     assert "Traceback" not in done.stderr
     place = photos.parent / "photos.annot"

@@ -74,12 +74,15 @@ def set_suggestions(
 
     What a person decided does not come back, also not for what its words were merged into since,
     nor, for a merge, the other way round. One that is there already keeps its id. Of equal rows
-    the surest counts; one of a synset with itself is left out.
+    the surest counts; one of a synset with itself, or with one that was taken back meanwhile, is
+    left out.
     """
     words = Words(db)
     decided = Decided(db, words)
     wanted: dict[tuple[SuggestionKind, int, int], SuggestionRow] = {}
     for row in rows:
+        if not {row.source, row.target} <= words.entries.keys():
+            continue
         key = (row.kind, row.source, row.target)
         pair = pair_of(words, *key)
         if pair is None or decided.of(*key) != "unknown":

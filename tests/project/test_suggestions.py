@@ -70,6 +70,14 @@ def test_equal_rows_count_once_with_the_surest(made) -> None:
     assert [(one.reason, one.confidence) for one in shown(made)] == [("y", 0.7)]
 
 
+def test_a_word_that_was_taken_back_meanwhile_is_left_out(made) -> None:
+    kite = synsets.add(made.project, "kite")
+    assert history.undo(made.project) is not None
+    rows = [("merge", kite, made.sofa, 0.9, "x"), ("parent", made.dog, kite, 0.9, "x")]
+    assert suggest(made, *rows, ("merge", made.couch, made.sofa, 0.5, "y")) == 1
+    assert pairs(made) == [("merge", "couch", "sofa")]
+
+
 @pytest.mark.parametrize("way", ["same", "other way", "merged source", "merged target", "again"])
 def test_what_was_rejected_never_returns(made, way) -> None:
     suggest(made, ("merge", made.couch, made.sofa, 0.9, "x"))
